@@ -1,0 +1,42 @@
+# The verbs of the house. `make test` is everything that needs no root.
+CARGO ?= cargo
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+
+.PHONY: demo test test-rust test-interop test-fuzz test-guests test-system bench lint guests
+
+demo:
+	$(CARGO) run --release -- demo
+
+test: test-rust test-interop test-fuzz test-guests
+
+test-rust:
+	$(CARGO) $(NEXTEST) --workspace
+	$(CARGO) test --workspace --doc
+
+# Unmodified third parties verify what this program wrote. Installs them into target/, pinned.
+test-interop:
+	tests/interop/run
+
+# A short smoke run of each fuzz target, from a printed seed.
+test-fuzz:
+	fuzz/smoke
+
+# Rebuilds the JavaScript runtime and compares its digest with the pinned one.
+test-guests:
+	guests/javascript/check-reproducible.sh
+
+# What needs root: a full disk.
+test-system:
+	tests/system/run
+
+bench:
+	$(CARGO) build --release
+	$(CARGO) bench -p oacp-cli
+
+lint:
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+guests:
+	guests/python/build.sh
+	guests/javascript/build.sh

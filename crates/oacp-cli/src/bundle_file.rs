@@ -1,0 +1,75 @@
+//! Bundles as files.
+
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use oacp::bundle::Bundle;
+use oacp::refusal::{Refusal, RefusalKind};
+use oacp::time::Timestamp;
+use oacp::trust::Trust;
+use oacp::{Expectation, Verified};
+
+use crate::failure::{Exit, Failure, Judge};
+use crate::file::{self, Existing};
+
+/// Reads a bundle, from standard input for `-`. Nothing in it is verified.
+///
+/// # Errors
+///
+/// A file that cannot be read could not be checked; bytes that are no bundle are refused.
+pub(crate) fn read(path: &Path) -> Result<Bundle, Failure> {
+    let bytes = file::read(path, oacp::limits::BUNDLE.bytes_max)?;
+    Bundle::parse(&bytes).map_err(|error| {
+        let code = error.code();
+        Failure::from(error).refused(Exit::No, code)
+    })
+}
+
+/// Writes a bundle, whole or not at all.
+pub(crate) fn write(path: &Path, bundle: &Bundle, existing: Existing) -> Result<(), Failure> {
+    match file::write_whole(path, &bundle.to_bytes(), existing) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(taken(path)),
+        written => written.or_context(|| format!("cannot write the bundle `{}`", path.display())),
+    }
+}
+
+/// The refusal to write over a bundle.
+pub(crate) fn taken(path: &Path) -> Failure {
+    Failure::usage(format!("`{}` is there already", path.display())).hint("name another file, or give --force to replace it")
+}
+
+/// Verifies a bundle by this machine's clock.
+pub(crate) fn verify(bundle: &Bundle, trust: &Trust, expectation: &Expectation) -> Result<Verified, Failure> {
+    bundle.verify(trust, expectation, now()).map_err(refused)
+}
+
+/// A refusal on its way out: exit code, stable word and hint.
+pub(crate) fn refused(refusal: Refusal) -> Failure {
+    let exit = match refusal.kind() {
+        RefusalKind::Invalid => Exit::No,
+        RefusalKind::CouldNotCheck => Exit::Unable,
+    };
+    let (code, hint) = (refusal.code(), hint(&refusal));
+    let failure = Failure::from(refusal).refused(exit, code);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::ForeignNodeKey { .. } => {
+            Some("get the node's trust file from whoever runs it (`oacp key export` there), and give it with --trust FILE")
+        }
+        Refusal::TimestampInFuture { .. } => Some("check this machine's clock"),
+        _ => None,
+    }
+}
+
+/// The time, by this machine's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,190 @@
+//! `oacp demo`: a run, a denial, a verification, and two forgeries that are refused. Every step is checked; one that is not as
+//! it should be ends the demo with an error.
+
+mod forgery;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use oacp::bundle::Bundle;
+use oacp::capability::Capabilities;
+use oacp::id::ToolName;
+use oacp::key::SecretKey;
+use oacp::outcome::Outcome;
+use oacp::replay::ReplayVerdict;
+use oacp::source::Source;
+use oacp::trust::Trust;
+use oacp::{Expectation, Verified};
+use oacp_gateway::{Call, Execution, Node, NodeOptions, execute};
+use oacp_sandbox::{Cancel, Language, Limits, ToolError, Tools};
+use serde_json::{Value, json};
+
+use super::{replay, report, run};
+use crate::agent::Given;
+use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED};
+use crate::escape::visible_lines;
+use crate::failure::{Exit, Failure, Judge};
+use crate::file::Existing;
+use crate::home::{Home, shown};
+use crate::{bundle_file, file, measure, node_key, runtime, trust};
+
+const AGENT: &str = include_str!("demo/agent.py");
+const INPUT: &str = r#"{"city": "Bergen"}"#;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Keep the demo's bundle in this directory [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+    let dir = match &arguments.dir {
+        Some(dir) => std::path::absolute(dir)?,
+        None => std::env::temp_dir().join(format!("oacp-demo-{}", std::process::id())),
+    };
+    file::create_private_dir(&dir)?;
+    let key = node_key::load_or_make(home, console)?;
+    let trust = Trust::this_machine(trust::THIS_MACHINE, key.public());
+    // The same key: it signs the lie below.
+    let dishonest = node_key::load_or_make(home, console)?;
+    let source = Source::single("agent.py".parse()?, AGENT.as_bytes().to_vec())?;
+    let stage = Stage { home, console, trust };
+
+    stage.heading("An agent from a stranger")?;
+    fs::write(dir.join("agent.py"), AGENT)?;
+    let code = AGENT.split("\n\n\n").nth(1).unwrap_or(AGENT);
+    stage.text(&format!("{DIM}{}{DIM:#}\n\nagent.py, {}", visible_lines(code.trim_end(), ""), source.hash()))?;
+
+    stage.heading("It runs in a sandbox: no files, no network, one tool granted of two")?;
+    let execution = stage.run(key, source)?;
+    let bundle = dir.join("run.json");
+    bundle_file::write(&bundle, &execution.bundle, Existing::Replace)?;
+    stage.text(&format!("its input  {INPUT}\nits result {GREEN}{}{GREEN:#}", String::from_utf8_lossy(&execution.output)))?;
+    stage.text(&format!("bundle     {}, {}", shown(&bundle), measure::bytes(fs::metadata(&bundle)?.len())))?;
+
+    stage.heading("Whoever has the bundle checks it, and runs it again")?;
+    let verified = stage.verified(&bundle)?;
+    let verdict = replay::re_execute(&verified, home, console)?;
+    expect(matches!(verdict, ReplayVerdict::Confirmed { .. }), "the replay is confirmed")?;
+    stage.text(&report::verdicts(&verified.report(&verdict)))?;
+
+    stage.heading("Somebody changes one byte of what the tool answered")?;
+    let tampered = dir.join("tampered.json");
+    file::write_whole(&tampered, &forgery::with_another_answer(&verified, &fs::read(&bundle)?)?, Existing::Replace)?;
+    stage.refused(&tampered)?;
+
+    stage.heading("The node itself lies, and signs another result")?;
+    let forged = forgery::signed_by_the_node(&verified, &dishonest)?;
+    bundle_file::write(&dir.join("forged.json"), &forged, Existing::Replace)?;
+    stage.diverges(&dir.join("forged.json"))?;
+
+    stage.end(&dir)
+}
+
+/// Where the demo plays.
+struct Stage<'a> {
+    home: &'a Home,
+    console: &'a Console,
+    trust: Trust,
+}
+
+impl Stage<'_> {
+    fn run(&self, key: SecretKey, source: Source) -> Result<Execution, Failure> {
+        let engine = runtime::engine(self.home)?;
+        let languages = runtime::languages(self.home);
+        let agent = runtime::load(Given::Source { language: Language::Python, source }, &engine, &languages, self.console)?;
+        let weather: ToolName = "weather".parse()?;
+        let capabilities = Capabilities { tools: [weather.clone()].into() };
+        let paid = Arc::new(AtomicBool::new(false));
+        let call = Call {
+            agent,
+            input: INPUT.to_owned(),
+            asked: capabilities.clone(),
+            tools: tools(weather, &paid)?,
+            limits: Limits::default(),
+            level: None,
+            nonce: None,
+            audience: None,
+            seed: None,
+            clock_start: None,
+            principal: run::principal()?,
+            observer: Some(Arc::new(run::log_to(*self.console))),
+            cancel: Cancel::default(),
+        };
+        let node = Node::new(NodeOptions { key, engine, languages, allowed: capabilities, state_dir: None });
+        let sandbox = node.spawn(None)?;
+        let execution = runtime::executor()?.block_on(execute(&node, &sandbox, call))?;
+        expect(execution.outcome == Outcome::Ok, "the agent gives a result")?;
+        expect(execution.denials.len() == 1 && !paid.load(Ordering::Relaxed), "the transfer is denied")?;
+        Ok(execution)
+    }
+
+    fn verified(&self, bundle: &Path) -> Result<Verified, Failure> {
+        bundle_file::verify(&bundle_file::read(bundle)?, &self.trust, &Expectation::default())
+    }
+
+    /// The bundle must be refused; says why it is.
+    fn refused(&self, bundle: &Path) -> Result<(), Failure> {
+        match self.verified(bundle) {
+            Ok(_) => expect(false, "the altered bundle is refused"),
+            Err(failure) => self.text(&format!("{RED}refused{RED:#}: {}", failure.message())),
+        }
+    }
+
+    /// The signature holds, and running it again shows the lie.
+    fn diverges(&self, bundle: &Path) -> Result<(), Failure> {
+        let verified = self.verified(bundle)?;
+        let verdict = replay::re_execute(&verified, self.home, self.console)?;
+        self.text(&format!("{GREEN}signature valid{GREEN:#}: it is the node's own\n{}", replay::text(&verdict)))?;
+        expect(matches!(verdict, ReplayVerdict::Diverged { .. }), "the replay diverges")
+    }
+
+    fn heading(&self, text: &str) -> Result<(), Failure> {
+        self.text(&format!("\n{BOLD}{text}{BOLD:#}"))
+    }
+
+    fn text(&self, text: &str) -> Result<(), Failure> {
+        if !self.console.json {
+            let indent = if text.starts_with('\n') { "" } else { "  " };
+            let lines: String = text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{indent}{line}\n") }).collect();
+            self.console.print(&lines)?;
+        }
+        Ok(())
+    }
+
+    fn end(&self, dir: &Path) -> Result<Exit, Failure> {
+        if self.console.json {
+            self.console.print_json(&json!({ "ok": true, "dir": dir }))?;
+            return Ok(Exit::Yes);
+        }
+        let bundle = shown(&dir.join("run.json"));
+        let next = [
+            (format!("oacp show {bundle}"), "what happened, in order"),
+            (format!("oacp verify {bundle}"), "the whole report, with what nobody checked"),
+            ("oacp init my-agent".to_owned(), "an agent of your own"),
+        ];
+        let lines: String = next.iter().map(|(command, what)| format!("  {CYAN}{command}{CYAN:#}  {DIM}{what}{DIM:#}\n")).collect();
+        self.console.print(&format!("\n{BOLD}next:{BOLD:#}\n{lines}"))?;
+        Ok(Exit::Yes)
+    }
+}
+
+/// Two tools. That the second exists does not grant it.
+fn tools(weather: ToolName, paid: &Arc<AtomicBool>) -> Result<Tools, Failure> {
+    let paid = Arc::clone(paid);
+    let report = |_: Value| async { Ok::<_, ToolError>(json!({ "celsius": 9, "sky": "rain" })) };
+    let transfer = move |_: Value| {
+        paid.store(true, Ordering::Relaxed);
+        async { Ok(json!({ "done": true })) }
+    };
+    Ok(Tools::none().with(weather, report).with("transfer_funds".parse()?, transfer))
+}
+
+fn expect(holds: bool, what: &str) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::unable(format!("the demo went wrong: expected that {what}"))) }
+        .or_hint(|| "this is a fault of the program, please report it".to_owned())
+}

@@ -1,0 +1,67 @@
+//! The commands, one file each.
+
+mod completions;
+mod demo;
+mod explain;
+mod init;
+mod key;
+mod replay;
+mod report;
+mod run;
+mod runs;
+mod runtime;
+mod show;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::console::Console;
+use crate::failure::{Exit, Failure};
+use crate::home::Home;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run an agent in a sandbox, print its result and write its bundle
+    Run(Box<run::Arguments>),
+    /// Check a bundle, and run it again to see the same output follow
+    Verify(verify::Arguments),
+    /// Run a bundle again: confirmed, diverged at an event, or unverifiable
+    Replay(replay::Arguments),
+    /// Show what ran, with which rights, and what happened, in order
+    Show(show::Arguments),
+    /// See it all at work: a run, a denial, a verification, two forgeries that are refused
+    Demo(demo::Arguments),
+    /// Write an agent and a configuration to start from
+    Init(init::Arguments),
+    /// The bundles of this machine's runs
+    #[command(subcommand)]
+    Runs(runs::Command),
+    /// This node's key, and the trust file that names it
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Language runtimes
+    #[command(subcommand)]
+    Runtime(runtime::Command),
+    /// Explain an outcome
+    Explain(explain::Arguments),
+    /// Print a shell's completion script
+    Completions(completions::Arguments),
+}
+
+impl Command {
+    pub(crate) fn run(self, home: &Home, console: &Console) -> Result<Exit, Failure> {
+        match self {
+            Self::Run(arguments) => run::run(*arguments, home, console),
+            Self::Verify(arguments) => verify::verify(&arguments, home, console),
+            Self::Replay(arguments) => replay::replay(&arguments, home, console),
+            Self::Show(arguments) => show::show(&arguments, home, console),
+            Self::Demo(arguments) => demo::demo(&arguments, home, console),
+            Self::Init(arguments) => init::init(&arguments, console),
+            Self::Runs(command) => runs::run(command, home, console),
+            Self::Key(command) => key::run(command, home, console),
+            Self::Runtime(command) => runtime::run(command, home, console),
+            Self::Explain(arguments) => explain::explain(&arguments, console),
+            Self::Completions(arguments) => completions::completions(&arguments, console),
+        }
+    }
+}

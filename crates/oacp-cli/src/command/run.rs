@@ -1,0 +1,316 @@
+//! `oacp run`: the result on standard output, everything else on standard error, the bundle in a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use oacp::capability::{Capabilities, Denial};
+use oacp::event::{LogLevel, Seed};
+use oacp::id::{Audience, ExecutionId, Nonce, Principal, SandboxName};
+use oacp::outcome::Outcome;
+use oacp::source::SourcePath;
+use oacp_gateway::{Call, Execution, Node, NodeOptions, execute};
+use oacp_sandbox::{Cancel, LogLine, Tools};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::agent::{self, Given};
+use crate::config::{self, LevelName, MEMORY_MB_MAX, RunOptions};
+use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, YELLOW};
+use crate::escape::{json_line, visible, visible_lines};
+use crate::failure::{Exit, Failure, Judge};
+use crate::file::{self, Existing};
+use crate::home::{Home, shown};
+use crate::{bundle_file, measure, node_key, runtime};
+
+/// Bytes of an input. Attack: a file that fills the memory before the run begins.
+const INPUT_BYTES_MAX: usize = 16 << 20;
+
+/// The longest `--timeout`: a day, as long as a sandbox's key may sign.
+const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one
+    file: PathBuf,
+    /// The input: JSON, @FILE, or - for standard input
+    #[arg(long, short, value_name = "JSON|@FILE|-", default_value = "null", allow_hyphen_values = true)]
+    input: String,
+    /// Where an agent of several files starts [default: agent.py, main.py, agent.js, … at its top]
+    #[arg(long, value_name = "PATH")]
+    entry: Option<SourcePath>,
+    /// Write the bundle there [default: ~/.oacp/runs/<execution id>.json]
+    #[arg(long, short, value_name = "OUT")]
+    bundle: Option<PathBuf>,
+    /// Replace the bundle file if it is there already
+    #[arg(long, requires = "bundle")]
+    force: bool,
+    /// Take limits and level from this configuration
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Computing allowed, in fuel: 1,000,000 are a millisecond of a reference machine [default: 10,000 ms]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    fuel: Option<u64>,
+    /// Wall time allowed, in milliseconds [default: 30,000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=TIMEOUT_MS_MAX))]
+    timeout: Option<u64>,
+    /// Memory allowed, in MiB [default: 512]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MEMORY_MB_MAX))]
+    memory_mb: Option<u64>,
+    /// What the bundle is to show [default: execution]
+    #[arg(long, value_enum)]
+    level: Option<LevelName>,
+    /// Run within the sandbox of this name, which keeps its identity from run to run
+    #[arg(long, value_name = "NAME")]
+    sandbox: Option<SandboxName>,
+    /// A text that the verifier expects, so that an old bundle is no answer
+    #[arg(long, value_name = "TEXT")]
+    nonce: Option<Nonce>,
+    /// For whom the bundle is made
+    #[arg(long, value_name = "TEXT")]
+    audience: Option<Audience>,
+    /// The seed of the agent's randomness, 64 hex digits [default: fresh]
+    #[arg(long, value_name = "HEX")]
+    seed: Option<Seed>,
+}
+
+pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+    let options = options(&arguments, console)?;
+    if let Some(taken) = arguments.bundle.as_deref().filter(|file| !arguments.force && file.exists()) {
+        return Err(bundle_file::taken(taken));
+    }
+    let given = agent::load(&arguments.file, arguments.entry.as_ref())?;
+    let input = read_input(&arguments.input)?;
+
+    let key = node_key::load_or_make(home, console)?;
+    let engine = runtime::engine(home)?;
+    let languages = runtime::languages(home);
+    let component = match &given {
+        Given::Component(wasm) => Some(Arc::clone(wasm)),
+        Given::Source { .. } => None,
+    };
+    let agent = runtime::load(given, &engine, &languages, console)?;
+    let node = Node::new(NodeOptions {
+        key,
+        engine,
+        languages,
+        allowed: Capabilities::default(),
+        state_dir: Some(home.sandboxes()),
+    });
+    let sandbox = node.spawn(arguments.sandbox.as_ref())?;
+    let cancel = Cancel::default();
+    let call = Call {
+        agent,
+        input,
+        asked: Capabilities::default(),
+        tools: Tools::none(),
+        limits: options.limits,
+        level: options.level,
+        nonce: arguments.nonce,
+        audience: arguments.audience,
+        seed: arguments.seed,
+        clock_start: None,
+        principal: principal()?,
+        observer: Some(Arc::new(log_to(*console))),
+        cancel: cancel.clone(),
+    };
+    let executor = runtime::executor()?;
+    runtime::cancel_on_interrupt(executor.handle(), cancel, *console);
+    let mut execution = executor.block_on(execute(&node, &sandbox, call))?;
+    if let Some(wasm) = component {
+        // Without it nobody could run a compiled agent again.
+        execution.bundle = execution.bundle.with_component(wasm);
+    }
+
+    let file = write_bundle(&execution, arguments.bundle.as_deref(), arguments.force, home)?;
+    if console.json {
+        console.print_json(&Answer::of(&execution, &file)?)?;
+    } else {
+        print(&execution, &file, console)?;
+    }
+    Ok(if execution.outcome == Outcome::Ok { Exit::Yes } else { Exit::No })
+}
+
+/// Limits and level: what the command line says, else the configuration, else the defaults.
+fn options(arguments: &Arguments, console: &Console) -> Result<RunOptions, Failure> {
+    let mut options = match &arguments.config {
+        Some(file) => config::for_run(file)?,
+        None => {
+            if Path::new("oacp.yaml").exists() {
+                console.note("note: ./oacp.yaml is not used: a file that is merely found configures nothing; give --config oacp.yaml");
+            }
+            RunOptions::default()
+        }
+    };
+    options.limits.fuel = arguments.fuel.unwrap_or(options.limits.fuel);
+    options.limits.timeout_ms = arguments.timeout.unwrap_or(options.limits.timeout_ms);
+    if let Some(mb) = arguments.memory_mb {
+        options.limits.memory_bytes_max = usize::try_from(mb << 20).unwrap_or(usize::MAX);
+    }
+    options.level = arguments.level.map(Into::into).or(options.level);
+    Ok(options)
+}
+
+/// The input's text, byte for byte: its digest is what `sha256sum` prints for the file.
+fn read_input(given: &str) -> Result<String, Failure> {
+    let (bytes, name) = match given.strip_prefix('@') {
+        Some(path) => (file::read(Path::new(path), INPUT_BYTES_MAX).or_usage()?, format!("the input `{path}`")),
+        None if given == "-" => (file::read(Path::new("-"), INPUT_BYTES_MAX).or_usage()?, "the input".to_owned()),
+        None => (given.as_bytes().to_vec(), "the input".to_owned()),
+    };
+    let limits = oacp::limits::JsonLimits { bytes_max: INPUT_BYTES_MAX, depth_max: oacp::limits::JSON_DEPTH_MAX };
+    oacp::json::admit(&bytes, limits)
+        .or_context(|| format!("{name} is not JSON"))
+        .or_hint(|| "quote it for the shell, as --input '{\"name\": \"Ada\"}'; a text is --input '\"text\"'".to_owned())
+        .or_usage()?;
+    Ok(String::from_utf8(bytes)?)
+}
+
+/// Who asks: this user, as the system knows it. Names are not read from the environment, which anybody may set.
+pub(super) fn principal() -> Result<Principal, Failure> {
+    #[cfg(unix)]
+    let text = format!("local uid {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    let text = "local".to_owned();
+    Ok(text.parse()?)
+}
+
+/// Shows log lines as they are recorded.
+pub(super) fn log_to(console: Console) -> impl Fn(LogLine<'_>) + Send + Sync {
+    move |line| {
+        let (style, name) = match line.level {
+            LogLevel::Debug => (DIM, "debug"),
+            LogLevel::Info => (CYAN, "info"),
+            LogLevel::Warning => (YELLOW, "warning"),
+            LogLevel::Error => (RED, "error"),
+        };
+        console.say(&format!("{style}{name:>7}{style:#} {DIM}|{DIM:#} {}", visible(line.message)));
+    }
+}
+
+fn write_bundle(execution: &Execution, named: Option<&Path>, force: bool, home: &Home) -> Result<PathBuf, Failure> {
+    let (file, existing) = match named {
+        Some(file) => (std::path::absolute(file)?, if force { Existing::Replace } else { Existing::Keep }),
+        None => {
+            file::create_private_dir(&home.runs())?;
+            (home.runs().join(format!("{}.json", execution.execution_id)), Existing::Keep)
+        }
+    };
+    bundle_file::write(&file, &execution.bundle, existing)?;
+    Ok(file)
+}
+
+fn print(execution: &Execution, file: &Path, console: &Console) -> Result<(), Failure> {
+    match &execution.failure {
+        None => {
+            let text = String::from_utf8_lossy(&execution.output);
+            console.print_bytes(json_line(&text).as_bytes())?;
+        }
+        Some(failure) => {
+            let mut text = format!("{RED}{}{RED:#}: {}", execution.outcome, visible(&failure.message));
+            if let Some((file, line)) = &failure.location {
+                text.push_str(&format!("\n  at {BOLD}{}:{line}{BOLD:#}", visible(file)));
+            }
+            if !failure.trace.trim().is_empty() {
+                text.push_str(&format!("\n{}", visible_lines(failure.trace.trim_end(), "    ")));
+            }
+            if let Some(denial) = execution.denials.last().filter(|_| execution.outcome == Outcome::Denied) {
+                text.push_str(&format!("\n  {}", denial.to_string().replace('\n', "\n  ")));
+            }
+            if let Some(hint) = hint(execution.outcome) {
+                text.push_str(&format!("\n  {CYAN}hint{CYAN:#}: {hint}"));
+            }
+            console.say(&text);
+        }
+    }
+    console.note(&summary(execution, file));
+    Ok(())
+}
+
+fn hint(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::OutOfFuel => Some("allow more with --fuel N; 1,000,000 are a millisecond"),
+        Outcome::OutOfMemory => Some("allow more with --memory-mb N"),
+        Outcome::TimedOut => Some("allow more with --timeout MS, and for computing with --fuel N"),
+        _ => None,
+    }
+}
+
+fn summary(execution: &Execution, file: &Path) -> String {
+    let Execution { outcome, usage, tool_calls, denials, .. } = execution;
+    let style = if *outcome == Outcome::Ok { GREEN } else { RED };
+    let mut parts = vec![format!("{style}{outcome}{style:#}"), measure::duration(usage.wall)];
+    parts.extend(usage.fuel.map(|fuel| format!("{} fuel", measure::count(fuel))));
+    if *tool_calls > 0 {
+        parts.push(measure::plural(*tool_calls as u64, "tool call"));
+    }
+    if !denials.is_empty() {
+        parts.push(format!("{YELLOW}{} denied{YELLOW:#}", denials.len()));
+    }
+    parts.push(format!("{DIM}oacp verify {}{DIM:#}", shown(file)));
+    parts.join(" · ")
+}
+
+/// What `--json` prints. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Answer<'a> {
+    outcome: Outcome,
+    /// As the agent wrote it: numbers keep their spelling.
+    result: Option<Box<RawValue>>,
+    error: Option<Error<'a>>,
+    execution_id: ExecutionId,
+    bundle: &'a Path,
+    usage: UsageAnswer,
+    tool_calls: usize,
+    denials: &'a [Denial],
+    events: u64,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    message: &'a str,
+    trace: &'a str,
+    location: Option<Location<'a>>,
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    file: &'a str,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct UsageAnswer {
+    fuel: Option<u64>,
+    memory_bytes_peak: u64,
+    computing_us: u64,
+    wall_us: u64,
+}
+
+impl<'a> Answer<'a> {
+    fn of(execution: &'a Execution, bundle: &'a Path) -> Result<Self, Failure> {
+        let microseconds = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let Execution { outcome, output, failure, usage, denials, .. } = execution;
+        Ok(Self {
+            outcome: *outcome,
+            result: if failure.is_none() { Some(serde_json::from_slice(output)?) } else { None },
+            error: failure.as_ref().map(|failure| Error {
+                message: &failure.message,
+                trace: &failure.trace,
+                location: failure.location.as_ref().map(|(file, line)| Location { file, line: *line }),
+            }),
+            execution_id: execution.execution_id,
+            bundle,
+            usage: UsageAnswer {
+                fuel: usage.fuel,
+                memory_bytes_peak: usage.memory_bytes_peak,
+                computing_us: microseconds(usage.computing),
+                wall_us: microseconds(usage.wall),
+            },
+            tool_calls: execution.tool_calls,
+            denials,
+            events: execution.events,
+        })
+    }
+}

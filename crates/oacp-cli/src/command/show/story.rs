@@ -1,0 +1,192 @@
+//! What ran, told in order.
+
+use std::fmt::Write;
+
+use oacp::Verified;
+use oacp::digest::Digest;
+use oacp::event::{CallOutcome, Event, LogLevel};
+use oacp::recording::Content;
+use oacp::refusal::Refusal;
+use oacp::statement::{ExecutionStatement, Reexecutable};
+use oacp::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::Shown;
+use crate::console::{BOLD, DIM, GREEN, RED, YELLOW};
+use crate::escape::visible;
+use crate::measure;
+
+/// How much is shown where not all is asked for.
+const EVENTS_SHOWN: usize = 20;
+const CONTENT_CHARACTERS_SHOWN: usize = 100;
+
+pub(super) fn tell(shown: &Shown, all: bool) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = statement(&mut text, shown);
+    match &shown.checked {
+        Ok(verified) => {
+            let _ = contents(&mut text, verified, all);
+            let _ = events(&mut text, verified, all);
+        }
+        Err(_) => {
+            let _ = writeln!(text, "\n{YELLOW}events and contents are shown of a verified bundle only{YELLOW:#}");
+        }
+    }
+    let private: Vec<String> = shown.bundle.private().iter().map(|private| name(*private)).collect();
+    let _ = match private.is_empty() {
+        true => writeln!(text, "\nprivate content: none"),
+        false => writeln!(text, "\nprivate content: {}  {DIM}oacp show --redact OUT leaves it out{DIM:#}", private.join(", ")),
+    };
+    text
+}
+
+fn statement(text: &mut String, shown: &Shown) -> std::fmt::Result {
+    let ExecutionStatement { outcome, resources, grant, .. } = &shown.statement;
+    let statement = &shown.statement;
+    let style = if *outcome == oacp::Outcome::Ok { GREEN } else { RED };
+    let entry = statement.agent_entry.as_ref().map(|entry| format!("{}  ", visible(entry.as_str()))).unwrap_or_default();
+    writeln!(text, "{BOLD}{}{BOLD:#}  {style}{outcome}{style:#}  {}", statement.execution_id, statement.timestamp)?;
+    let mut field = |name: &str, value: String| writeln!(text, "  {DIM}{name:<10}{DIM:#} {value}");
+    field("agent", format!("{entry}{}", statement.agent_hash))?;
+    field("input", statement.input_hash.to_string())?;
+    field("output", statement.output_hash.to_string())?;
+    field("principal", statement.principal.to_string())?;
+    field("sandbox", format!("{}  number {}", statement.sandbox_id, statement.sequence))?;
+    field("isolation", format!("{}  level {}", statement.isolation.kind, statement.level))?;
+    field("runtime", format!("{}  {}", statement.runtime.sha256.short(), visible(&statement.runtime.engine)))?;
+    let tools: Vec<&str> = grant.capabilities.tools.iter().map(|tool| tool.as_str()).collect();
+    field("rights", if tools.is_empty() { "none".to_owned() } else { format!("tools {}", tools.join(", ")) })?;
+    for (name, value) in [("nonce", statement.nonce.as_ref().map(AsRef::as_ref)), ("audience", statement.audience.as_ref().map(AsRef::as_ref))] {
+        if let Some(value) = value {
+            field(name, str::to_owned(value))?;
+        }
+    }
+    let mut used = vec![measure::duration(std::time::Duration::from_micros(resources.wall_us))];
+    used.extend(resources.fuel.map(|fuel| format!("{} fuel", measure::count(fuel))));
+    used.push(format!("{} of memory", measure::bytes(resources.memory_bytes_peak)));
+    used.push(measure::plural(statement.tool_calls.len() as u64, "tool call"));
+    field("used", used.join(" · "))?;
+    match &statement.reexecutable {
+        Reexecutable::Yes => field("again", "re-executable".to_owned()),
+        Reexecutable::No { reason } => field("again", format!("not re-executable: {}", visible(reason))),
+    }
+}
+
+fn contents(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Result {
+    for (name, bytes) in [("input", verified.input()), ("output", verified.output())] {
+        if let Some(bytes) = bytes {
+            writeln!(text, "\n{BOLD}{name}{BOLD:#}\n  {}", excerpt(bytes, all))?;
+        }
+    }
+    if let Some(source) = verified.source() {
+        writeln!(text, "\n{BOLD}source{BOLD:#}")?;
+        for (path, content) in source.files() {
+            writeln!(text, "  {}  {}", visible(path.as_str()), measure::bytes(content.len() as u64))?;
+        }
+    }
+    Ok(())
+}
+
+fn events(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Result {
+    let Some(events) = verified.events() else { return Ok(()) };
+    writeln!(text, "\n{BOLD}events{BOLD:#}")?;
+    let shown = if all { events.len() } else { EVENTS_SHOWN };
+    for (index, event) in events.iter().enumerate().take(shown) {
+        writeln!(text, "  {DIM}{index:>4}{DIM:#}  {}", line(event, verified, all))?;
+    }
+    if events.len() > shown {
+        writeln!(text, "  {DIM}… {} more: --events{DIM:#}", events.len() - shown)?;
+    }
+    Ok(())
+}
+
+fn line(event: &Event, verified: &Verified, all: bool) -> String {
+    let advance = |ns: &u64| format!("{DIM}+{}{DIM:#}", measure::duration(std::time::Duration::from_nanos(*ns)));
+    match event {
+        Event::Start { seed, clock_start_ms } => {
+            let clock = Timestamp::from_unix_ms(i64::try_from(*clock_start_ms).unwrap_or(i64::MAX));
+            let seed = seed.to_string();
+            let seed = if all { seed.as_str() } else { seed.get(..12).unwrap_or(&seed) };
+            format!("start       clock {clock}  seed {seed}{}", if all { "" } else { "…" })
+        }
+        Event::ToolCall { call, tool, arguments } => {
+            format!("call {call:<6} {BOLD}{}{BOLD:#} {}", visible(tool), content(arguments, verified, all))
+        }
+        Event::Completion { call, outcome, result, clock_advance_ns } => {
+            let (style, word) = match outcome {
+                CallOutcome::Ok => (GREEN, "ok"),
+                CallOutcome::Error => (RED, "error"),
+                CallOutcome::Denied => (YELLOW, "denied"),
+            };
+            format!("done {call:<6} {style}{word}{style:#} {}  {}", content(result, verified, all), advance(clock_advance_ns))
+        }
+        Event::Deadline { calls, clock_advance_ns } => {
+            format!("deadline    while waiting for {}  {}", measure::plural(calls.len() as u64, "call"), advance(clock_advance_ns))
+        }
+        Event::Log { level, message } => {
+            let level = match level {
+                LogLevel::Debug => "debug",
+                LogLevel::Info => "info",
+                LogLevel::Warning => "warning",
+                LogLevel::Error => "error",
+            };
+            format!("log {level:<7} {}", excerpt(message.as_bytes(), all))
+        }
+        Event::Denial { call, denial } => {
+            let first = denial.to_string();
+            format!("{YELLOW}denial{YELLOW:#} {call:<4} {}", first.lines().next().unwrap_or_default())
+        }
+    }
+}
+
+fn content(content: &Content, verified: &Verified, all: bool) -> String {
+    match verified.blob(&content.sha256) {
+        Some(bytes) => excerpt(bytes, all),
+        None => format!("{DIM}withheld, {}{DIM:#}", measure::bytes(content.size)),
+    }
+}
+
+fn excerpt(bytes: &[u8], all: bool) -> String {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return format!("{DIM}{} that are no text{DIM:#}", measure::bytes(bytes.len() as u64));
+    };
+    match text.char_indices().nth(CONTENT_CHARACTERS_SHOWN) {
+        Some((end, _)) if !all => format!(
+            "{}{DIM}… {}{DIM:#}",
+            visible(text.get(..end).unwrap_or_default()),
+            measure::bytes(bytes.len() as u64)
+        ),
+        _ => visible(text).into_owned(),
+    }
+}
+
+/// A kind of private content, by the name that the bundle has for it.
+pub(crate) fn name(private: oacp::Private) -> String {
+    match serde_json::to_value(private) {
+        Ok(Value::String(name)) => name,
+        _ => format!("{private:?}"),
+    }
+}
+
+/// Everything as one JSON object. Contents are text where they are text; the bundle itself has the bytes.
+pub(super) fn json(shown: &Shown) -> Value {
+    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let verified = shown.checked.as_ref().ok();
+    json!({
+        "verified": verified.is_some(),
+        "not_verified": shown.checked.as_ref().err().map(Refusal::code),
+        "node": verified.map(|verified| verified.node()),
+        "statement": shown.statement,
+        "sandbox_key": shown.sandbox_key,
+        "private": shown.bundle.private(),
+        "input": verified.and_then(|verified| text(verified.input())),
+        "output": verified.and_then(|verified| text(verified.output())),
+        "source": verified.and_then(|verified| verified.source()).map(files),
+        "events": verified.and_then(|verified| verified.events()),
+    })
+}
+
+fn files(source: &oacp::Source) -> Value {
+    source.files().map(|(path, content)| (path.to_string(), json!(Digest::of(content)))).collect::<serde_json::Map<_, _>>().into()
+}

@@ -1,0 +1,91 @@
+//! `oacp verify`: everything that can be checked, re-execution included.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use oacp::digest::Digest;
+use oacp::id::{Audience, Nonce};
+use oacp::replay::ReplayVerdict;
+use oacp::report::Report;
+use oacp::statement::ExecutionStatement;
+use oacp::Expectation;
+use serde::Serialize;
+
+use super::replay::re_execute;
+use super::report;
+use crate::console::Console;
+use crate::failure::{Exit, Failure, Judge};
+use crate::home::Home;
+use crate::{bundle_file, file, trust};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The bundle, or - for standard input
+    bundle: PathBuf,
+    /// Whom to trust [default: this machine's own node]
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Refuse a bundle that does not carry this nonce
+    #[arg(long, value_name = "TEXT")]
+    expect_nonce: Option<Nonce>,
+    /// Refuse a bundle that is made for somebody else
+    #[arg(long, value_name = "TEXT")]
+    expect_audience: Option<Audience>,
+    /// Refuse a bundle of another agent
+    #[arg(long, value_name = "sha256:…")]
+    expect_agent: Option<Digest>,
+    /// Refuse a bundle of another input
+    #[arg(long, value_name = "sha256:…|@FILE")]
+    expect_input: Option<String>,
+    /// Do not run it again
+    #[arg(long)]
+    no_replay: bool,
+}
+
+/// What `--json` prints. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Answer<'a> {
+    /// `verified`, or `failed`: something was checked and does not hold.
+    verdict: &'static str,
+    statement: &'a ExecutionStatement,
+    replay: &'a ReplayVerdict,
+    report: &'a Report,
+}
+
+pub(crate) fn verify(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+    let trust = trust::load(arguments.trust.as_deref(), home)?;
+    let expectation = Expectation {
+        nonce: arguments.expect_nonce.clone(),
+        audience: arguments.expect_audience.clone(),
+        agent: arguments.expect_agent,
+        input: arguments.expect_input.as_deref().map(digest_of).transpose()?,
+    };
+    let bundle = bundle_file::read(&arguments.bundle)?;
+    let verified = bundle_file::verify(&bundle, &trust, &expectation)?;
+    let replay = if arguments.no_replay {
+        ReplayVerdict::NotChecked { reason: "not run again: --no-replay".to_owned() }
+    } else {
+        re_execute(&verified, home, console)?
+    };
+    let report = verified.report(&replay);
+    let failed = report::failed(&report);
+    if console.json {
+        let verdict = if failed { "failed" } else { "verified" };
+        console.print_json(&Answer { verdict, statement: verified.statement(), replay: &replay, report: &report })?;
+    } else {
+        console.print(&format!("{}\n\n{}", report::subject(&verified), report::whole(&report)))?;
+    }
+    Ok(if failed { Exit::No } else { Exit::Yes })
+}
+
+/// A digest as it is written, or that of a file.
+fn digest_of(given: &str) -> Result<Digest, Failure> {
+    match given.strip_prefix('@') {
+        Some(path) => Ok(Digest::of(&file::read(Path::new(path), oacp::limits::BUNDLE.bytes_max).or_usage()?)),
+        None => given
+            .parse()
+            .or_context(|| format!("--expect-input is `{given}`"))
+            .or_hint(|| "give sha256: and 64 hex digits, or @FILE".to_owned())
+            .or_usage(),
+    }
+}

@@ -1,0 +1,277 @@
+//! `oacp.yaml`, as the founding document has it.
+//!
+//! Every key is read. A key whose part is not built yet is refused when a run would need it, never passed over: nobody shall
+//! believe in a limit or a right that is not there. A file that is merely found is not read at all: a cloned repository must
+//! not configure its own sandbox.
+
+use std::path::Path;
+
+use oacp::statement::Level;
+use oacp_sandbox::Limits;
+use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::failure::{Failure, Judge};
+use crate::{file, yaml};
+
+/// Bytes of a configuration file.
+const CONFIG_BYTES_MAX: usize = 1 << 20;
+
+/// The most memory that a run may be given: what 32-bit WebAssembly can address, and what a verifier allows.
+pub(crate) const MEMORY_MB_MAX: u64 = 4096;
+
+/// The longest run, in milliseconds: an hour.
+pub(crate) const QUOTA_MS_MAX: u64 = 3_600_000;
+
+/// The configuration of OACP: `oacp.yaml`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// How agents are contained.
+    sandbox: Sandbox,
+    /// What is attested, and where it is kept.
+    attestation: Attestation,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Sandbox {
+    /// The type of sandbox, if none is asked for.
+    #[schemars(with = "Option<SandboxType>")]
+    default_type: Option<Spanned<SandboxType>>,
+    /// The WebAssembly engine and its limits.
+    wasm: Wasm,
+    /// What agents may reach. Nothing is granted by default.
+    capabilities: Capabilities,
+    /// Confidential computing, for sandboxes of type `tee`.
+    tee: Tee,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SandboxType {
+    Light,
+    Standard,
+    Hardened,
+    Tee,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Wasm {
+    /// The engine.
+    runtime: Option<Engine>,
+    /// Memory of a run, in MiB.
+    #[schemars(with = "Option<u64>", range(min = 1, max = MEMORY_MB_MAX))]
+    memory_limit_mb: Option<Spanned<u64>>,
+    /// Computing of a run, in milliseconds of a reference machine: 1,000,000 fuel each.
+    #[schemars(with = "Option<u64>", range(min = 1, max = QUOTA_MS_MAX))]
+    cpu_quota_ms: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Engine {
+    Wasmtime,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Capabilities {
+    /// Paths that may be read: `*` within one segment, `**` across.
+    #[schemars(with = "Vec<String>")]
+    file_read: Option<Spanned<Vec<String>>>,
+    /// Paths that may be written.
+    #[schemars(with = "Vec<String>")]
+    file_write: Option<Spanned<Vec<String>>>,
+    /// Hosts that may be reached.
+    network: Network,
+    /// Names of environment variables that may be read. Those that OACP itself reads are never shown.
+    #[schemars(with = "Vec<String>")]
+    env: Option<Spanned<Vec<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Network {
+    /// `host` or `host:port`; `*.x` covers what lies below `x`; no port means 443.
+    #[schemars(with = "Vec<String>")]
+    allowlist: Option<Spanned<Vec<String>>>,
+    /// Hosts and networks that are refused, whatever is allowed.
+    #[schemars(with = "Vec<String>")]
+    denylist: Option<Spanned<Vec<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Tee {
+    /// Whether sandboxes run within a confidential machine.
+    #[schemars(with = "bool")]
+    enabled: Option<Spanned<bool>>,
+    /// Whose.
+    provider: Option<TeeProvider>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum TeeProvider {
+    IntelSgx,
+    AmdSev,
+    AzureCc,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Attestation {
+    /// How much a bundle can show.
+    #[schemars(with = "Option<LevelName>")]
+    level: Option<Spanned<LevelName>>,
+    /// The registry: a directory or a URL.
+    #[schemars(with = "Option<String>")]
+    registry: Option<Spanned<String>>,
+    /// Days for which payloads are kept. Proofs stay.
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    retention_days: Option<Spanned<u64>>,
+}
+
+/// A level by its name on the command line and in `oacp.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LevelName {
+    /// Hashes, signed
+    Basic,
+    /// And a recording, by which the run can be repeated
+    Execution,
+    /// And a proof of logging
+    Full,
+    /// And evidence of the hardware
+    Hardware,
+}
+
+impl From<LevelName> for Level {
+    fn from(name: LevelName) -> Self {
+        match name {
+            LevelName::Basic => Self::Basic,
+            LevelName::Execution => Self::Execution,
+            LevelName::Full => Self::Full,
+            LevelName::Hardware => Self::Hardware,
+        }
+    }
+}
+
+/// What a run takes from the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunOptions {
+    pub(crate) limits: Limits,
+    pub(crate) level: Option<Level>,
+}
+
+/// Reads the configuration for a run.
+///
+/// # Errors
+///
+/// Usage, with line and column: unknown keys, wrong types, and what this version cannot give.
+pub(crate) fn for_run(path: &Path) -> Result<RunOptions, Failure> {
+    let name = path.display().to_string();
+    let bytes = file::read(path, CONFIG_BYTES_MAX).or_usage()?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
+    yaml::from_str::<Config>(&text, &name)?.for_run(&name)
+}
+
+/// The JSON schema that editors use.
+pub(crate) fn schema() -> serde_json::Value {
+    let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<Config>();
+    schema.to_value()
+}
+
+impl Config {
+    fn for_run(&self, name: &str) -> Result<RunOptions, Failure> {
+        self.refuse_what_is_not_built(name)?;
+        let wasm = &self.sandbox.wasm;
+        let mut limits = Limits::default();
+        if let Some(mb) = &wasm.memory_limit_mb {
+            let mb = within(mb, 1..=MEMORY_MB_MAX, "sandbox.wasm.memory_limit_mb", name)?;
+            limits.memory_bytes_max = usize::try_from(mb << 20).unwrap_or(usize::MAX);
+        }
+        if let Some(ms) = &wasm.cpu_quota_ms {
+            limits.fuel = within(ms, 1..=QUOTA_MS_MAX, "sandbox.wasm.cpu_quota_ms", name)? * FUEL_PER_QUOTA_MS;
+        }
+        Ok(RunOptions { limits, level: self.attestation.level.as_ref().map(|level| level.value.into()) })
+    }
+
+    fn refuse_what_is_not_built(&self, name: &str) -> Result<(), Failure> {
+        let Self { sandbox, attestation } = self;
+        let refuse = |at, key: &str, fix: &str| {
+            let message = format!("{}: `{key}` is not built yet, so a run cannot honour it", yaml::place(name, at));
+            Err(Failure::usage(message).hint(fix))
+        };
+        if let Some(asked) = sandbox.default_type.as_ref().filter(|asked| asked.value != SandboxType::Standard) {
+            return refuse(asked.referenced, "sandbox.default_type", "only `standard` can be given; set that, or leave it out");
+        }
+        let capabilities = &sandbox.capabilities;
+        let lists = [
+            ("file_read", &capabilities.file_read),
+            ("file_write", &capabilities.file_write),
+            ("network.allowlist", &capabilities.network.allowlist),
+            ("network.denylist", &capabilities.network.denylist),
+            ("env", &capabilities.env),
+        ];
+        for (key, list) in lists {
+            if let Some(list) = list.as_ref().filter(|list| !list.value.is_empty()) {
+                let fix = "agents reach no files, network or environment; leave it empty, or leave it out";
+                return refuse(list.referenced, &format!("sandbox.capabilities.{key}"), fix);
+            }
+        }
+        if let Some(enabled) = sandbox.tee.enabled.as_ref().filter(|enabled| enabled.value) {
+            return refuse(enabled.referenced, "sandbox.tee.enabled", "set it to false, or leave it out");
+        }
+        if let Some(level) = &attestation.level
+            && matches!(level.value, LevelName::Full | LevelName::Hardware)
+        {
+            return refuse(level.referenced, "attestation.level", "set it to `basic` or `execution`, or leave it out");
+        }
+        if let Some(registry) = &attestation.registry {
+            return refuse(registry.referenced, "attestation.registry", "leave it out; bundles are kept in ~/.oacp/runs");
+        }
+        if let Some(days) = &attestation.retention_days {
+            return refuse(days.referenced, "attestation.retention_days", "leave it out, and use `oacp runs prune`");
+        }
+        Ok(())
+    }
+}
+
+fn within(number: &Spanned<u64>, range: std::ops::RangeInclusive<u64>, key: &str, name: &str) -> Result<u64, Failure> {
+    if range.contains(&number.value) {
+        return Ok(number.value);
+    }
+    let place = yaml::place(name, number.referenced);
+    Err(Failure::usage(format!("{place}: `{key}` is {}, expected {} to {}", number.value, range.start(), range.end())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOUNDING: &str = include_str!("config/founding.yaml");
+
+    #[test]
+    fn the_schema_that_is_checked_in_is_current() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/oacp.schema.json");
+        let current = format!("{:#}\n", schema());
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(&file, &current).unwrap();
+        }
+        assert!(std::fs::read_to_string(&file).unwrap() == current, "run the test with UPDATE_EXPECT=1 and check docs/oacp.schema.json in");
+    }
+
+    #[test]
+    fn the_founding_document_s_file_is_read_in_full() {
+        let config: Config = yaml::from_str(FOUNDING, "oacp.yaml").unwrap_or_else(|_| panic!("every key parses"));
+        assert_eq!(config.sandbox.wasm.cpu_quota_ms.unwrap().value, 1000);
+        assert_eq!(config.sandbox.capabilities.network.denylist.unwrap().value, ["169.254.0.0/16"]);
+        assert_eq!(config.sandbox.tee.provider, Some(TeeProvider::IntelSgx));
+        assert_eq!(config.attestation.retention_days.unwrap().value, 90);
+    }
+}

@@ -1,0 +1,83 @@
+//! The `oacp` program, as a function of its command line.
+//!
+//! **In scope**: the command line, `oacp.yaml`, the home directory with the node's key and bundles, what a person reads on
+//! a terminal, exit codes.
+//!
+//! **Out of scope**: running (`oacp-sandbox`), signing (`oacp-gateway`), checking (`oacp`). This crate is an edge: it alone reads the
+//! environment (`OACP_HOME`, `NO_COLOR`), the home directory and the configuration, once, and hands typed options inwards.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+
+mod agent;
+mod bundle_file;
+mod command;
+mod config;
+mod console;
+mod escape;
+mod failure;
+mod file;
+mod home;
+mod measure;
+mod node_key;
+mod progress;
+mod runtime;
+mod trust;
+mod yaml;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::command::Command;
+use crate::console::Console;
+use crate::failure::Exit;
+use crate::home::Home;
+
+/// Verifiable, sandboxed agent compute.
+///
+/// Runs an agent that nobody has reason to trust, and writes a bundle from which a stranger, offline, can check who ran what, with
+/// which rights, on which input, what it called and what came out, and run it again.
+#[derive(Parser)]
+#[command(name = "oacp", version, max_term_width = 120, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 yes, 1 no (the agent failed, the bundle is refused), 2 it could not be done or checked, 3 usage.\n\
+    Everything is kept under ~/.oacp, or under $OACP_HOME.")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON object, with a stable schema, instead of text
+    #[arg(long, global = true, display_order = 100)]
+    json: bool,
+    /// Print no progress, no notes and no summary
+    #[arg(long, short, global = true, display_order = 101)]
+    quiet: bool,
+    /// Where compiled components are kept
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+/// Does what the command line says, and tells how it went. Prints; does not end the process.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let line = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => {
+            let asked_for_help = !error.use_stderr();
+            // Nothing is left to do when the terminal is gone.
+            let _ = error.print();
+            return if asked_for_help { Exit::Yes } else { Exit::Usage }.into();
+        }
+    };
+    let console = Console { json: line.json, quiet: line.quiet };
+    let done = Home::locate(line.cache_dir).and_then(|home| line.command.run(&home, &console));
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(&console).into(),
+    }
+}
+
+/// The command line's description, for the checks on it.
+pub(crate) fn description() -> clap::Command {
+    <CommandLine as clap::CommandFactory>::command()
+}

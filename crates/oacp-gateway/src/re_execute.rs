@@ -1,0 +1,110 @@
+//! From a verified bundle to its re-execution.
+
+use std::sync::Arc;
+
+use oacp::Verified;
+use oacp::capability::Grant;
+use oacp::digest::Digest;
+use oacp::replay::ReplayVerdict;
+use oacp::statement::Reexecutable;
+use oacp_sandbox::{Claim, Engine, FUEL_MODEL, Languages, Limits, Patience, Program, Progress, execution_configuration};
+
+/// Runs a verified bundle's agent again and compares: *confirmed*, *diverged at event k*, or *unverifiable* with the reason.
+///
+/// The signature is not asked for anything here: the verdict follows from the code, the recorded inputs and the engine.
+/// `engine` should be made for this alone.
+pub async fn re_execute(
+    verified: &Verified,
+    engine: &Engine,
+    languages: &Languages,
+    patience: Patience,
+    progress: &dyn Fn(Progress),
+) -> ReplayVerdict {
+    match claim(verified, engine, languages, progress) {
+        Ok(claim) => oacp_sandbox::replay(engine, claim, patience).await,
+        Err(reason) => ReplayVerdict::Unverifiable { reason },
+    }
+}
+
+fn claim(
+    verified: &Verified,
+    engine: &Engine,
+    languages: &Languages,
+    progress: &dyn Fn(Progress),
+) -> Result<Claim, String> {
+    let statement = verified.statement();
+    if let Reexecutable::No { reason } = &statement.reexecutable {
+        return Err(reason.clone());
+    }
+    let withheld = |what: &str| format!("the bundle withholds the {what}");
+    let recording = verified.recording().ok_or_else(|| withheld("recording"))?;
+    let input = verified.input().ok_or_else(|| withheld("input"))?;
+    let output = verified.output().ok_or_else(|| withheld("output"))?;
+    let program = program(verified, engine, languages, progress)?;
+    let source = match (program.is_language(), verified.source()) {
+        (true, None) => return Err(withheld("agent's source")),
+        (_, source) => source.cloned().map(Arc::new),
+    };
+    let capabilities = &statement.grant.capabilities;
+    Ok(Claim {
+        program,
+        source,
+        input: String::from_utf8(input.to_vec()).map_err(|_| "the input is not text".to_owned())?,
+        // What was granted is a claim of the statement; granting exactly that again is the identity.
+        grant: Grant::attenuate(capabilities, capabilities),
+        limits: limits(verified)?,
+        events: recording.events().map(<[u8]>::to_vec).collect(),
+        blobs: recording.blobs().clone(),
+        outcome: statement.outcome,
+        output: output.to_vec(),
+        fuel: statement.resources.fuel,
+        engine: statement.runtime.engine.clone(),
+    })
+}
+
+/// The limits of the run. Anything else in the configuration must be as it is here.
+fn limits(verified: &Verified) -> Result<Limits, String> {
+    let runtime = &verified.statement().runtime;
+    if runtime.fuel_model != FUEL_MODEL {
+        return Err(format!("the fuel model is `{}`, this verifier knows `{FUEL_MODEL}`", runtime.fuel_model));
+    }
+    if !runtime.layers.is_empty() {
+        return Err("the runtime has layers, which this verifier does not know".to_owned());
+    }
+    let number = |name: &str| {
+        let text = runtime.config.get(name).ok_or_else(|| format!("the configuration lacks `{name}`"))?;
+        text.parse::<u64>().map_err(|_| format!("the configuration's `{name}` is not a number"))
+    };
+    let limits = Limits {
+        fuel: number("fuel_max")?,
+        memory_bytes_max: usize::try_from(number("memory_bytes_max")?).unwrap_or(usize::MAX),
+        ..Limits::default()
+    };
+    if execution_configuration(&limits) == runtime.config {
+        Ok(limits)
+    } else {
+        Err("the run's configuration is one that this verifier cannot reproduce".to_owned())
+    }
+}
+
+fn program(
+    verified: &Verified,
+    engine: &Engine,
+    languages: &Languages,
+    progress: &dyn Fn(Progress),
+) -> Result<Program, String> {
+    let digest: Digest = verified.statement().runtime.sha256;
+    let chain = |error: &dyn std::error::Error| {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    };
+    match verified.component().or(verified.runtime()) {
+        Some(wasm) => engine.load(digest, || Ok(wasm.to_vec()), progress).map_err(|e| chain(&e)),
+        None => languages.load(engine, digest, progress).map_err(|e| chain(&e)),
+    }
+}

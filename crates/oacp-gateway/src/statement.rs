@@ -1,0 +1,138 @@
+//! From a run to the statement about it.
+
+use std::collections::BTreeMap;
+
+use oacp::capability::Grant;
+use oacp::digest::Digest;
+use oacp::event::Event;
+use oacp::id::{Audience, ExecutionId, Nonce, Principal};
+use oacp::source::SourcePath;
+use oacp::statement::{
+    ExecutionStatement, GrantClaim, Level, Reexecutable, Resources, RuntimeClaim, ToolCall,
+};
+use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, Run, execution_configuration};
+
+use crate::call::{Agent, Call};
+use crate::node::{Place, Sandbox};
+
+/// What is known before the run.
+pub(crate) struct Known {
+    execution_id: ExecutionId,
+    agent_hash: Digest,
+    agent_entry: Option<SourcePath>,
+    input_hash: Digest,
+    nonce: Option<Nonce>,
+    audience: Option<Audience>,
+    principal: Principal,
+    grant: GrantClaim,
+    level: Level,
+    runtime: RuntimeClaim,
+    metered: bool,
+}
+
+impl Known {
+    pub(crate) fn new(execution_id: ExecutionId, call: &Call, grant: &Grant, level: Level, meter: Meter) -> Self {
+        Self {
+            execution_id,
+            agent_hash: call.agent.hash(),
+            agent_entry: call.agent.source().map(|source| source.entry().clone()),
+            input_hash: Digest::of(call.input.as_bytes()),
+            nonce: call.nonce.clone(),
+            audience: call.audience.clone(),
+            principal: call.principal.clone(),
+            grant: GrantClaim::from(grant),
+            level,
+            runtime: runtime(&call.agent, &call.limits),
+            metered: meter == Meter::Fuel,
+        }
+    }
+
+    /// The statement about `run`, at its place in the sandbox's order.
+    pub(crate) fn statement(&self, sandbox: &Sandbox, run: &Run, tool_calls: Vec<ToolCall>, place: Place) -> ExecutionStatement {
+        ExecutionStatement {
+            sandbox_id: sandbox.id(),
+            execution_id: self.execution_id,
+            timestamp: place.timestamp,
+            agent_hash: self.agent_hash,
+            agent_entry: self.agent_entry.clone(),
+            // Functions of the embedding program have no digest; verification lists them as not checked.
+            tool_hashes: BTreeMap::new(),
+            input_hash: self.input_hash,
+            output_hash: Digest::of(&run.output),
+            tool_calls,
+            nonce: self.nonce.clone(),
+            audience: self.audience.clone(),
+            log: None,
+            principal: self.principal.clone(),
+            policy_hash: None,
+            policy_ids: Vec::new(),
+            grant: self.grant.clone(),
+            isolation: sandbox.isolation().clone(),
+            level: self.level,
+            reexecutable: self.reexecutable(run),
+            runtime: self.runtime.clone(),
+            outcome: run.outcome,
+            resources: Resources {
+                fuel: run.usage.fuel,
+                memory_bytes_peak: run.usage.memory_bytes_peak,
+                computing_us: microseconds(run.usage.computing),
+                wall_us: microseconds(run.usage.wall),
+            },
+            // BASIC is hashes, signed: its recording is not committed to.
+            recording: (self.level > Level::Basic).then(|| run.recording.summary()),
+            sequence: place.sequence,
+            previous: place.previous,
+            parent: None,
+            critical: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    fn reexecutable(&self, run: &Run) -> Reexecutable {
+        let no = |reason: String| Reexecutable::No { reason };
+        if !run.outcome.reexecutable() {
+            no(format!("a run that ends as {} depends on the machine", run.outcome))
+        } else if self.level == Level::Basic {
+            no("level BASIC keeps no recording".to_owned())
+        } else if !self.metered {
+            no("the run was not metered".to_owned())
+        } else {
+            Reexecutable::Yes
+        }
+    }
+}
+
+/// The calls that a recording holds, each with the outcome that was delivered, if one was.
+pub(crate) fn tool_calls(run: &Run) -> Vec<ToolCall> {
+    let mut calls: Vec<ToolCall> = Vec::new();
+    let mut position = BTreeMap::new();
+    for (index, event) in (0..).zip(run.recording.events()) {
+        match Event::parse(event) {
+            Ok(Event::ToolCall { call, tool, .. }) => {
+                position.insert(call, calls.len());
+                calls.push(ToolCall { tool, tool_hash: None, outcome: None, event: index, child: None });
+            }
+            Ok(Event::Completion { call, outcome, .. }) => {
+                if let Some(begun) = position.get(&call).and_then(|at| calls.get_mut(*at)) {
+                    begun.outcome = Some(outcome);
+                }
+            }
+            _ => {}
+        }
+    }
+    calls
+}
+
+fn runtime(agent: &Agent, limits: &Limits) -> RuntimeClaim {
+    RuntimeClaim {
+        sha256: agent.program().digest(),
+        layers: Vec::new(),
+        engine: ENGINE.to_owned(),
+        fuel_model: FUEL_MODEL.to_owned(),
+        config: execution_configuration(limits),
+    }
+}
+
+fn microseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,150 @@
+//! The guest's clocks: `wasi:clocks`, and `wasi:io/poll`, through which a guest waits for them.
+//!
+//! The attack first: a real clock is a covert channel, makes every run different, and lets a
+//! guest measure its neighbours. Here time starts at a recorded instant, advances by a fixed step at each reading, and by recorded
+//! amounts where the outside was waited for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
+use wasmtime_wasi::p2::bindings::io::poll;
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+
+use crate::limits::CLOCK_STEP_NS;
+use crate::state::State;
+
+/// Whether a sleep takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    Really,
+    Skipped,
+}
+
+/// One counter, from which both clocks are read.
+pub(crate) struct Clock {
+    /// Nanoseconds since the run began, as the guest sees it.
+    now: u64,
+    start: Duration,
+    waits: Waits,
+    /// The instants for which pollables of the guest's wait, by the pollable's index in the table.
+    timers: BTreeMap<u32, u64>,
+}
+
+impl Clock {
+    pub(crate) fn new(start_ms: u64, waits: Waits) -> Self {
+        Self { now: 0, start: Duration::from_millis(start_ms), waits, timers: BTreeMap::new() }
+    }
+
+    /// Nanoseconds since the run began. Not a reading by the guest: does not step.
+    pub(crate) fn monotonic(&self) -> u64 {
+        self.now
+    }
+
+    pub(crate) fn advance(&mut self, ns: u64) {
+        self.now = self.now.saturating_add(ns);
+    }
+
+    fn read(&mut self) -> u64 {
+        self.advance(CLOCK_STEP_NS);
+        self.now
+    }
+
+    pub(crate) async fn sleep_until(&mut self, instant: u64) {
+        let left = instant.saturating_sub(self.now);
+        if self.waits == Waits::Really && left > 0 {
+            tokio::time::sleep(Duration::from_nanos(left)).await;
+        }
+        self.now = self.now.max(instant);
+    }
+
+    /// Whether what a pollable waits for has come. Streams are in memory: always ready.
+    fn is_ready(&self, pollable: &Resource<DynPollable>) -> bool {
+        self.timers.get(&pollable.rep()).is_none_or(|instant| *instant <= self.now)
+    }
+}
+
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wall_clock::add_to_linker::<State, HasSelf<State>>(linker, |s| s)?;
+    monotonic_clock::add_to_linker::<State, HasSelf<State>>(linker, |s| s)?;
+    poll::add_to_linker::<State, HasSelf<State>>(linker, |s| s)
+}
+
+impl wall_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        let now = self.clock.start.saturating_add(Duration::from_nanos(self.clock.read()));
+        Ok(wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        Ok(wall_clock::Datetime { seconds: 0, nanoseconds: CLOCK_STEP_NS as u32 })
+    }
+}
+
+impl monotonic_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.clock.read())
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(CLOCK_STEP_NS)
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let timer = self.table.push(Timer)?;
+        let pollable = subscribe(&mut self.table, timer)?;
+        self.clock.timers.insert(pollable.rep(), when);
+        Ok(pollable)
+    }
+
+    fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let when = self.clock.now.saturating_add(duration);
+        self.subscribe_instant(when)
+    }
+}
+
+/// What stands in the table for a timer. Its instant is in [`Clock`], where the answer is found without asking real time.
+struct Timer;
+
+#[async_trait]
+impl Pollable for Timer {
+    async fn ready(&mut self) {}
+}
+
+/// Which of several timers came first is read off the guest's own clock, so a poll has one
+/// answer, and needs no recording.
+impl poll::Host for State {
+    async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
+        for pollable in &pollables {
+            self.table.get(pollable)?;
+        }
+        if !pollables.iter().any(|p| self.clock.is_ready(p)) {
+            let first = pollables.iter().filter_map(|p| self.clock.timers.get(&p.rep())).min().copied();
+            let first = first.ok_or_else(|| wasmtime::Error::msg("the guest polls an empty list"))?;
+            self.clock.sleep_until(first).await;
+        }
+        Ok((0..).zip(&pollables).filter(|(_, p)| self.clock.is_ready(p)).map(|(index, _)| index).collect())
+    }
+}
+
+impl poll::HostPollable for State {
+    async fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
+        self.table.get(&pollable)?;
+        Ok(self.clock.is_ready(&pollable))
+    }
+
+    async fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
+        self.table.get(&pollable)?;
+        if let Some(instant) = self.clock.timers.get(&pollable.rep()).copied() {
+            self.clock.sleep_until(instant).await;
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
+        self.clock.timers.remove(&pollable.rep());
+        poll::HostPollable::drop(&mut self.table, pollable)
+    }
+}

@@ -1,0 +1,105 @@
+//! Every limit that a guest meets, in one place, with the attack that it stops.
+//!
+//! What a caller may choose is in [`Limits`]; what nobody may choose is a constant.
+
+/// Bytes of one log line. Attack: one line that fills the recording.
+pub const LOG_LINE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of all log lines of a run. Attack: an endless log fills memory and disk.
+pub const LOG_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a run's result. Attack: a 1 GiB result is copied to the host, hashed and stored.
+pub const RESULT_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of an error's message. Attack: a failure that is larger than any result may be.
+pub const ERROR_MESSAGE_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes of an error's stack trace. Attack: as above.
+pub const ERROR_TRACE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of one tool call's arguments. Attack: as for the result.
+pub const ARGUMENT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of one tool call's result. Attack: a tool answers with more than the guest can hold.
+pub const TOOL_RESULT_BYTES_MAX: usize = 16 << 20;
+
+/// Tool calls that may be pending at a time. Attack: a million tasks on the host.
+pub const CALLS_PENDING_MAX: usize = 256;
+
+/// Tool calls of a run. Attack: each stands in the statement, which must stay small enough to be parsed by a stranger.
+pub const CALLS_MAX: u64 = 10_000;
+
+/// Bytes of a run's input. Attack: a caller's input is copied into the guest and kept in the bundle.
+pub const INPUT_BYTES_MAX: usize = 16 << 20;
+
+/// Events of a run. Attack: an endless loop of cheap calls fills the recording.
+pub const EVENTS_MAX: u64 = 100_000;
+
+/// Bytes of everything that crossed the boundary in a run: arguments, results and log lines.
+/// Attack: many calls, each within its own limit.
+pub const RECORDING_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes that one call from the guest may make the host lift out of linear memory. Wasmtime's own default
+/// is 128 MiB. Attack: a list of a billion empty strings.
+pub const HOSTCALL_BYTES_MAX: usize = 32 << 20;
+
+/// Entries of the host's table of resources (streams, pollables). Wasmtime's own default is a
+/// million. Attack: subscribe in a loop, drop nothing.
+pub const RESOURCES_MAX: usize = 4096;
+
+/// Bytes of one request for randomness. Attack: a 4 GiB request is served by the host.
+pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
+
+/// Elements of all tables together. Attack: tables are memory that a limit on memories does not see.
+pub const TABLE_ELEMENTS_MAX: usize = 100_000;
+
+/// Core instances, memories and tables of one component. Attack: each costs address space.
+pub const INSTANCES_MAX: usize = 64;
+
+/// Bytes of a component that will be compiled. Attack: the compiler's time and memory.
+pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of native stack for WebAssembly frames. Attack: endless recursion; the guard page behind it traps.
+pub const WASM_STACK_BYTES: usize = 4 << 20;
+
+/// Fuel between two yields to the host's scheduler: some milliseconds. Attack: a busy loop that no timeout can stop.
+pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
+
+/// Fuel that is charged for a host call, whatever it does. Part of the fuel model `oacp-fuel/1`.
+pub const FUEL_PER_HOST_CALL: u64 = 1_000;
+
+/// Fuel that is charged for each byte that a host call carries. Part of the fuel model `oacp-fuel/1`.
+pub const FUEL_PER_HOST_BYTE: u64 = 1;
+
+/// Nanoseconds by which a guest's clocks advance at each reading.
+pub const CLOCK_STEP_NS: u64 = 1_000;
+
+/// Fuel for a millisecond of `cpu_quota_ms`: a fixed, published rate, so that a quota means the
+/// same on every machine.
+pub const FUEL_PER_QUOTA_MS: u64 = 1_000_000;
+
+/// What a caller may choose for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Fuel for the whole run. Under [`Meter::None`](crate::Meter::None) it is not counted.
+    pub fuel: u64,
+    /// Bytes of linear memory, all memories of the component together.
+    pub memory_bytes_max: usize,
+    /// Milliseconds of wall time over everything, waiting for tools included.
+    pub timeout_ms: u64,
+}
+
+impl Default for Limits {
+    /// A quota of 10 s, 512 MiB, 30 s.
+    fn default() -> Self {
+        Self { fuel: 10_000 * FUEL_PER_QUOTA_MS, memory_bytes_max: 512 << 20, timeout_ms: 30_000 }
+    }
+}
+
+impl Limits {
+    /// Milliseconds of wall time that the run may compute: four times the quota. A safety
+    /// net below the fuel, for a machine on which the published rate is far off.
+    pub fn computing_ms_max(&self) -> u64 {
+        (self.fuel / FUEL_PER_QUOTA_MS).saturating_mul(4).max(100)
+    }
+}

@@ -1,0 +1,375 @@
+//! The bundle: one JSON file from which a stranger can check an execution, offline.
+//!
+//! ```json
+//! {"type": "<prefix>bundle/v1", "private": ["events", "input", "output", "source", "tool_contents"],
+//!  "envelope": {…}, "delegation": {…},
+//!  "recording": {"salt_key": "<base64>", "events": ["<the event's bytes, as a string>"]},
+//!  "source": {"entry": "main.py", "files": {"main.py": "sha256:…"}},
+//!  "blobs": {"sha256:…": "<base64>"}}
+//! ```
+//!
+//! All but `type`, `private`, `envelope` and `delegation` may be absent. `private` says, sorted,
+//! which private content is inside; it is verified, and every blob has to be named by something in
+//! the bundle. A language runtime's component may be among the blobs; it is not private. Events are
+//! strings, so that signed bytes are never written anew. `proofs`, `evidence` and other fields are
+//! refused: nothing in a bundle goes unchecked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::envelope::{Envelope, EnvelopeError, EnvelopeJson};
+use crate::json::{AdmitError, AdmitErrorKind, from_slice};
+use crate::limits::{BLOBS_MAX, BUNDLE, EVENTS_MAX};
+use crate::recording::{Recording, SaltKey};
+use crate::source::{Source, SourceError, SourcePath};
+
+/// The bundle's type and version.
+pub const BUNDLE_V1: &str = uri!("bundle/v1");
+
+/// An execution's envelope and delegation, with as much content as its owner hands on. Nothing in
+/// it is verified; the claims come from [`Bundle::verify`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bundle {
+    pub(crate) envelope: Envelope,
+    pub(crate) delegation: Envelope,
+    pub(crate) recording: Option<Arc<Recording>>,
+    pub(crate) source: Option<Source>,
+    pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
+    pub(crate) private: BTreeSet<Private>,
+}
+
+/// Private content that a bundle can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Private {
+    /// The events, with the seed and the salts' key.
+    Events,
+    /// The input.
+    Input,
+    /// The output.
+    Output,
+    /// The agent: its source, or its component.
+    Source,
+    /// Arguments and results of tool calls.
+    ToolContents,
+}
+
+impl Bundle {
+    /// A bundle without private content.
+    pub fn new(envelope: Envelope, delegation: Envelope) -> Self {
+        Self {
+            envelope,
+            delegation,
+            recording: None,
+            source: None,
+            blobs: BTreeMap::new(),
+            private: BTreeSet::new(),
+        }
+    }
+
+    /// With the events, and the contents that the recording holds: all that its events name, or
+    /// none.
+    pub fn with_recording(mut self, recording: Recording) -> Self {
+        self.private.insert(Private::Events);
+        if !recording.blobs().is_empty() {
+            self.private.insert(Private::ToolContents);
+            self.blobs.extend(
+                recording
+                    .blobs()
+                    .iter()
+                    .map(|(digest, bytes)| (*digest, Arc::clone(bytes))),
+            );
+        }
+        self.recording = Some(Arc::new(recording));
+        self
+    }
+
+    /// With the input.
+    pub fn with_input(self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.with(Some(Private::Input), bytes)
+    }
+
+    /// With the output.
+    pub fn with_output(self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.with(Some(Private::Output), bytes)
+    }
+
+    /// With the agent's source.
+    pub fn with_source(mut self, source: Source) -> Self {
+        self.private.insert(Private::Source);
+        self.blobs.extend(
+            source
+                .shared_files()
+                .map(|(_, content)| (Digest::of(content), Arc::clone(content))),
+        );
+        self.source = Some(source);
+        self
+    }
+
+    /// With the agent's component, for an agent that is one.
+    pub fn with_component(self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.with(Some(Private::Source), bytes)
+    }
+
+    /// With the language runtime's component, or one of its layers.
+    pub fn with_runtime(self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.with(None, bytes)
+    }
+
+    fn with(mut self, private: Option<Private>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        self.private.extend(private);
+        self.blobs.insert(Digest::of(&bytes), bytes);
+        self
+    }
+
+    /// The statement's envelope.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The delegation's envelope.
+    pub fn delegation(&self) -> &Envelope {
+        &self.delegation
+    }
+
+    /// The private content that it says it holds.
+    pub fn private(&self) -> &BTreeSet<Private> {
+        &self.private
+    }
+
+    /// The bundle without contents: what may be shown to whoever must not see them.
+    pub fn redact(self) -> Self {
+        Self::new(self.envelope, self.delegation)
+    }
+
+    /// Reads a bundle.
+    ///
+    /// # Errors
+    /// What is not admitted as JSON; other fields, types or versions; base64 in another spelling; a
+    /// blob that is not what its digest says; files that are no source.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
+        let json: BundleJson = from_slice(bytes, BUNDLE).map_err(|error| match error.kind {
+            // A later version has fields that this one refuses: better to say that it is later.
+            AdmitErrorKind::Shape(_) if is_other_type(bytes) => BundleError::Version,
+            _ => BundleError::Json(error),
+        })?;
+        if json.kind != BUNDLE_V1 {
+            return Err(BundleError::Version);
+        }
+        let events = json
+            .recording
+            .as_ref()
+            .map_or(0, |recording| recording.events.len());
+        if json.blobs.len() > BLOBS_MAX || events > EVENTS_MAX {
+            return Err(BundleError::TooMany);
+        }
+        let private: BTreeSet<Private> = json.private.iter().copied().collect();
+        if !private.iter().eq(&json.private) {
+            return Err(BundleError::PrivateOrder);
+        }
+        let blobs = json
+            .blobs
+            .into_iter()
+            .map(decode_blob)
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        let recording = json
+            .recording
+            .map(|recording| recording.decode(&blobs))
+            .transpose()?;
+        let source = json
+            .source
+            .map(|source| source.decode(&blobs))
+            .transpose()?;
+        Ok(Self {
+            envelope: json.envelope.try_into().map_err(BundleError::Envelope)?,
+            delegation: json.delegation.try_into().map_err(BundleError::Envelope)?,
+            recording: recording.map(Arc::new),
+            source,
+            blobs,
+            private,
+        })
+    }
+
+    /// The file's bytes: one line of JSON. One bundle has one form.
+    #[expect(
+        clippy::expect_used,
+        reason = "a bundle's JSON is strings, and maps with string keys"
+    )]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let json = BundleJson {
+            kind: BUNDLE_V1.to_owned(),
+            private: self.private.iter().copied().collect(),
+            envelope: EnvelopeJson::from(&self.envelope),
+            delegation: EnvelopeJson::from(&self.delegation),
+            recording: self.recording.as_deref().map(RecordingJson::from),
+            source: self.source.as_ref().map(SourceJson::from),
+            blobs: self
+                .blobs
+                .iter()
+                .map(|(digest, bytes)| (*digest, STANDARD.encode(bytes)))
+                .collect(),
+        };
+        serde_json::to_vec(&json).expect("strings serialize")
+    }
+}
+
+fn decode_blob((digest, text): (Digest, String)) -> Result<(Digest, Arc<[u8]>), BundleError> {
+    let bytes = STANDARD.decode(text).map_err(|_| BundleError::Base64)?;
+    if Digest::of(&bytes) == digest {
+        Ok((digest, bytes.into()))
+    } else {
+        Err(BundleError::Blob { digest })
+    }
+}
+
+fn is_other_type(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Kind {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    serde_json::from_slice::<Kind>(bytes).is_ok_and(|json| json.kind != BUNDLE_V1)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BundleJson {
+    #[serde(rename = "type")]
+    kind: String,
+    private: Vec<Private>,
+    envelope: EnvelopeJson,
+    delegation: EnvelopeJson,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recording: Option<RecordingJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<SourceJson>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    blobs: BTreeMap<Digest, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordingJson {
+    salt_key: String,
+    events: Vec<String>,
+}
+
+impl From<&Recording> for RecordingJson {
+    fn from(recording: &Recording) -> Self {
+        Self {
+            salt_key: STANDARD.encode(recording.salt_key().as_bytes()),
+            // Canonical JSON is UTF-8, and so is what was parsed from a string: nothing is lost.
+            events: recording
+                .events()
+                .map(|event| String::from_utf8_lossy(event).into_owned())
+                .collect(),
+        }
+    }
+}
+
+impl RecordingJson {
+    fn decode(self, blobs: &BTreeMap<Digest, Arc<[u8]>>) -> Result<Recording, BundleError> {
+        let salt_key = STANDARD
+            .decode(self.salt_key)
+            .map_err(|_| BundleError::Base64)?;
+        let salt_key = SaltKey::from_bytes(salt_key.try_into().map_err(|_| BundleError::Base64)?);
+        let mut recording =
+            Recording::from_events(salt_key, self.events.into_iter().map(String::into_bytes));
+        recording.set_blobs(blobs.clone());
+        Ok(recording)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceJson {
+    entry: SourcePath,
+    files: BTreeMap<SourcePath, Digest>,
+}
+
+impl From<&Source> for SourceJson {
+    fn from(source: &Source) -> Self {
+        Self {
+            entry: source.entry().clone(),
+            files: source
+                .files()
+                .map(|(path, content)| (path.clone(), Digest::of(content)))
+                .collect(),
+        }
+    }
+}
+
+impl SourceJson {
+    fn decode(self, blobs: &BTreeMap<Digest, Arc<[u8]>>) -> Result<Source, BundleError> {
+        let files = self
+            .files
+            .into_iter()
+            .map(|(path, digest)| match blobs.get(&digest) {
+                Some(content) => Ok((path, Arc::clone(content))),
+                None => Err(BundleError::SourceBlob { digest }),
+            });
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        Source::shared(files, self.entry).map_err(BundleError::Source)
+    }
+}
+
+/// Why bytes are not a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// Not admitted as JSON, or not of a bundle's shape.
+    #[error("bundle is malformed")]
+    Json(#[source] AdmitError),
+    /// Another type, or another version.
+    #[error("bundle is of a type or version that is not known here")]
+    Version,
+    /// One of its envelopes.
+    #[error("bundle holds a malformed envelope")]
+    Envelope(#[source] EnvelopeError),
+    /// Base64 in another spelling, or of another length.
+    #[error("bundle holds base64 that is not canonical or of another length")]
+    Base64,
+    /// Too many events or blobs.
+    #[error("bundle holds too many events or blobs")]
+    TooMany,
+    /// The list of private content is not sorted, or has a name twice.
+    #[error("bundle's list of private content is not sorted")]
+    PrivateOrder,
+    /// A blob that is something else than its digest says.
+    #[error("blob is not what its digest `{digest}` says")]
+    Blob {
+        /// Under which it is kept.
+        digest: Digest,
+    },
+    /// A source file without content.
+    #[error("content `{digest}` of a source file is missing")]
+    SourceBlob {
+        /// Of the content.
+        digest: Digest,
+    },
+    /// The files are no source.
+    #[error("bundle's source is malformed")]
+    Source(#[source] SourceError),
+}
+
+impl BundleError {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Json(error) => error.kind.code(),
+            Self::Version => "unknown_version",
+            Self::Envelope(EnvelopeError::SignatureCount(_)) => "signature_count",
+            Self::Envelope(_) | Self::Base64 => "base64",
+            Self::TooMany => "too_many",
+            Self::PrivateOrder => "private_mismatch",
+            Self::Blob { .. } => "blob_altered",
+            Self::SourceBlob { .. } => "blob_missing",
+            Self::Source(_) => "source_malformed",
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The scan: a JSON text is walked once, without building anything.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::{AdmitError, AdmitErrorKind};
+use crate::limits::{JSON_INTEGER_MAX, JsonLimits};
+
+/// Refuses what [`admit`](super::admit) refuses, without building anything.
+pub(super) fn scan(bytes: &[u8], limits: JsonLimits) -> Result<(), AdmitError> {
+    let limit = |kind| AdmitError::at(&[], 0, kind);
+    if bytes.len() > limits.bytes_max {
+        return Err(limit(AdmitErrorKind::TooLarge(limits.bytes_max)));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(limit(AdmitErrorKind::ByteOrderMark));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| AdmitError::at(bytes, error.valid_up_to(), AdmitErrorKind::Utf8))?;
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        depth_max: limits.depth_max,
+    };
+    scanner
+        .document()
+        .map_err(|kind| AdmitError::at(bytes, scanner.at, kind))
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    depth_max: usize,
+}
+
+type Scan<T> = Result<T, AdmitErrorKind>;
+
+impl<'a> Scanner<'a> {
+    fn document(&mut self) -> Scan<()> {
+        self.value(0)?;
+        self.space();
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(AdmitErrorKind::Trailing)
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Scan<()> {
+        self.space();
+        match self.peek()? {
+            b'{' | b'[' if depth == self.depth_max => Err(AdmitErrorKind::TooDeep(self.depth_max)),
+            b'{' => self.object(depth + 1),
+            b'[' => self.array(depth + 1),
+            b'"' => self.string().map(drop),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => Err(AdmitErrorKind::Syntax),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Scan<()> {
+        self.at += 1;
+        self.space();
+        if self.take(b'}') {
+            return Ok(());
+        }
+        let mut keys = Keys::default();
+        loop {
+            self.space();
+            if self.peek()? != b'"' {
+                return Err(AdmitErrorKind::Syntax);
+            }
+            let start = self.at;
+            let key = self.string()?;
+            if let Err(key) = keys.insert(key) {
+                self.at = start;
+                return Err(AdmitErrorKind::DuplicateKey(key));
+            }
+            self.space();
+            self.expect(b':')?;
+            self.value(depth)?;
+            self.space();
+            if self.take(b'}') {
+                return Ok(());
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Scan<()> {
+        self.at += 1;
+        self.space();
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.value(depth)?;
+            self.space();
+            if self.take(b']') {
+                return Ok(());
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    /// One string, unescaped.
+    fn string(&mut self) -> Scan<Cow<'a, str>> {
+        self.at += 1;
+        let mut unescaped: Option<String> = None;
+        loop {
+            let start = self.at;
+            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+            let plain = rest
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+                .unwrap_or(rest.len());
+            self.at += plain;
+            let piece = self.text.get(start..self.at).unwrap_or_default();
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(match unescaped {
+                        None => Cow::Borrowed(piece),
+                        Some(text) => Cow::Owned(text + piece),
+                    });
+                }
+                b'\\' => {
+                    let text = unescaped.get_or_insert_default();
+                    text.push_str(piece);
+                    text.push(self.escape()?);
+                }
+                _ => return Err(AdmitErrorKind::Syntax),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Scan<char> {
+        let start = self.at;
+        self.at += 1;
+        let kind = self.peek()?;
+        self.at += 1;
+        let simple = match kind {
+            b'"' | b'\\' | b'/' => char::from(kind),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = self.unit()?;
+                let pair = match unit {
+                    0xd800..=0xdbff
+                        if self
+                            .text
+                            .get(self.at..)
+                            .is_some_and(|rest| rest.starts_with("\\u")) =>
+                    {
+                        self.at += 2;
+                        vec![unit, self.unit()?]
+                    }
+                    _ => vec![unit],
+                };
+                let decoded: Result<Vec<char>, _> = char::decode_utf16(pair).collect();
+                return match decoded.as_deref() {
+                    Ok([one]) => Ok(*one),
+                    _ => {
+                        self.at = start;
+                        Err(AdmitErrorKind::LoneSurrogate)
+                    }
+                };
+            }
+            _ => return Err(AdmitErrorKind::Syntax),
+        };
+        Ok(simple)
+    }
+
+    /// Four hex digits of either case.
+    fn unit(&mut self) -> Scan<u16> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.peek()?)
+                .to_digit(16)
+                .ok_or(AdmitErrorKind::Syntax)?;
+            unit = unit << 4 | digit as u16;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    fn number(&mut self) -> Scan<()> {
+        let start = self.at;
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        let mut integer = true;
+        if self.take(b'.') {
+            integer = false;
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            integer = false;
+            if !self.take(b'+') {
+                self.take(b'-');
+            }
+            self.digits()?;
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        let value: f64 = text.parse().map_err(|_| AdmitErrorKind::Syntax)?;
+        // A double of 2^53 up to 10^21 is canonically written as an integer, however it was
+        // spelled.
+        const BEYOND: f64 = (JSON_INTEGER_MAX + 1) as f64;
+        let refused = if !value.is_finite() {
+            AdmitErrorKind::Number
+        } else if value.abs() >= BEYOND && (integer || value.abs() < 1e21) {
+            AdmitErrorKind::Integer
+        } else {
+            return Ok(());
+        };
+        self.at = start;
+        Err(refused)
+    }
+
+    fn digits(&mut self) -> Scan<()> {
+        if !self.peek()?.is_ascii_digit() {
+            return Err(AdmitErrorKind::Syntax);
+        }
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += rest
+            .iter()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(rest.len());
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Scan<()> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if rest.starts_with(word) {
+            self.at += word.len();
+            Ok(())
+        } else if word.starts_with(rest) {
+            Err(AdmitErrorKind::Truncated)
+        } else {
+            Err(AdmitErrorKind::Syntax)
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Scan<u8> {
+        self.text
+            .as_bytes()
+            .get(self.at)
+            .copied()
+            .ok_or(AdmitErrorKind::Truncated)
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let taken = self.text.as_bytes().get(self.at) == Some(&byte);
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn expect(&mut self, byte: u8) -> Scan<()> {
+        if self.peek()? == byte {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(AdmitErrorKind::Syntax)
+        }
+    }
+}
+
+/// The keys of one object. Most have a handful, for which a list is faster than hashing.
+#[derive(Default)]
+struct Keys<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Keys<'a> {
+    const FEW: usize = 16;
+
+    /// The key again when it was there already.
+    fn insert(&mut self, key: Cow<'a, str>) -> Result<(), String> {
+        if self.many.is_empty() && self.few.len() < Self::FEW {
+            if self.few.contains(&key) {
+                return Err(key.into_owned());
+            }
+            self.few.push(key);
+            return Ok(());
+        }
+        self.many.extend(self.few.drain(..));
+        if self.many.contains(&key) {
+            return Err(key.into_owned());
+        }
+        self.many.insert(key);
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! Every limit of every parser in this crate, with its unit and what it defends against.
+//!
+//! All parsers here read what a stranger wrote. A limit that is reached is a refusal, never a
+//! truncation.
+
+/// How large and how deep a JSON text may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonLimits {
+    /// Bytes of the text, checked before the first byte is read. Attack: memory by a huge text.
+    pub bytes_max: usize,
+    /// Nested arrays and objects; at most [`JSON_DEPTH_MAX`] is useful. Attack: stack overflow by
+    /// `[[[[…`.
+    pub depth_max: usize,
+}
+
+/// Nested arrays and objects in any JSON text. Attack: stack overflow. (`serde_json` itself stops
+/// at 128.)
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// The largest integer, either sign, that every JSON implementation reads alike: 2^53 − 1 (RFC
+/// 7493, 2.2). Attack: a number that reads as one value here and as another in a browser.
+pub const JSON_INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// Bytes of a bundle. Attack: memory by one huge file. It has to hold a language runtime (about 40
+/// MiB, base64).
+pub const BUNDLE: JsonLimits = JsonLimits {
+    bytes_max: 256 << 20,
+    depth_max: JSON_DEPTH_MAX,
+};
+
+/// Bytes of an envelope that travels alone; its payload is base64.
+pub const ENVELOPE: JsonLimits = JsonLimits {
+    bytes_max: 6 << 20,
+    depth_max: JSON_DEPTH_MAX,
+};
+
+/// Bytes of a statement. Attack: a payload that is cheap to send and dear to walk. 10,000 tool
+/// calls fit.
+pub const STATEMENT: JsonLimits = JsonLimits {
+    bytes_max: 4 << 20,
+    depth_max: JSON_DEPTH_MAX,
+};
+
+/// Bytes of one event. Attack: contents smuggled past the blobs. A log line of
+/// [`LOG_MESSAGE_BYTES_MAX`] fits, each of its bytes escaped as six.
+pub const EVENT: JsonLimits = JsonLimits {
+    bytes_max: 512 << 10,
+    depth_max: JSON_DEPTH_MAX,
+};
+
+/// Bytes of a trust file. An operator's file, but often fetched.
+pub const TRUST: JsonLimits = JsonLimits {
+    bytes_max: 4 << 20,
+    depth_max: JSON_DEPTH_MAX,
+};
+
+/// Events of a recording. Attack: a tree of empty leaves.
+pub const EVENTS_MAX: usize = 1 << 20;
+
+/// Blobs of a bundle. Attack: a map of small entries.
+pub const BLOBS_MAX: usize = 1 << 20;
+
+/// Bytes of a tool's name as the guest said it, in UTF-8. Attack: a name used as a store.
+pub const ASKED_NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of a tool's name (MCP).
+pub const TOOL_NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of a sandbox's name: a DNS label's.
+pub const SANDBOX_NAME_BYTES_MAX: usize = 63;
+
+/// Bytes of a nonce, an audience, a principal, a log's origin. Attack: text that floods a report.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+/// Bytes of one log line. Attack: a recording filled by a loop around `log`.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a denial's single texts. Attack: a guest's own words, repeated to an operator's
+/// terminal.
+pub const DENIAL_TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// Lines of a denial's fix.
+pub const DENIAL_FIX_MAX: usize = 16;
+
+/// Calls in one `wait`. Attack: an event of unbounded width.
+pub const WAIT_CALLS_MAX: usize = 1 << 14;
+
+/// Files of a source. Attack: inodes and map entries.
+pub const SOURCE_FILES_MAX: usize = 4096;
+
+/// Bytes of one source file.
+pub const SOURCE_FILE_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes of all files of a source.
+pub const SOURCE_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of a source path.
+pub const SOURCE_PATH_BYTES_MAX: usize = 1024;
+
+/// Bytes of one segment of a source path: what common file systems take.
+pub const SOURCE_PATH_SEGMENT_BYTES_MAX: usize = 255;
+
+/// Milliseconds that a statement's timestamp may lie ahead of the verifier's clock, for clocks that
+/// disagree.
+pub const CLOCK_SKEW_MS_MAX: i64 = 5 * 60 * 1000;
+
+/// Nodes of a trust file.
+pub const TRUST_NODES_MAX: usize = 4096;
+
+pub(crate) mod saturated {
+    //! Writes a count as an integer that JSON can hold. 2^53 − 1 nanoseconds are 104 days, as fuel
+    //! nine million seconds: whatever is larger is written as the largest, so that no writer can
+    //! fail on a number.
+    use serde::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64((*count).min(super::JSON_INTEGER_MAX))
+    }
+
+    pub(crate) mod option {
+        use serde::Serializer;
+
+        pub(crate) fn serialize<S: Serializer>(
+            count: &Option<u64>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match count {
+                Some(count) => super::serialize(count, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+    }
+}

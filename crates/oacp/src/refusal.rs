@@ -1,0 +1,309 @@
+//! Why a bundle was refused.
+
+use crate::delegation::DelegationError;
+use crate::digest::Digest;
+use crate::envelope::EnvelopeError;
+use crate::event::EventError;
+use crate::intoto::StatementError;
+use crate::key::KeyId;
+use crate::limits::CLOCK_SKEW_MS_MAX;
+use crate::statement::Level;
+use crate::time::Timestamp;
+
+/// Whether a refusal says something about the bundle, or about what its verifier lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// The bundle is wrong, or not an answer to what was asked.
+    Invalid,
+    /// It may be right: what would be needed to say so is not at hand.
+    CouldNotCheck,
+}
+
+/// Why [`Bundle::verify`](crate::Bundle::verify) refused a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Nobody said that the node is to be trusted. Never trusted on first use.
+    #[error("delegation is signed by the key `{keyid}`, which the trust file does not name")]
+    ForeignNodeKey {
+        /// Of the delegation's signer.
+        keyid: KeyId,
+    },
+    /// The delegation is not the node's, or malformed.
+    #[error("delegation is refused")]
+    Delegation(#[source] DelegationError),
+    /// The node was revoked, and no proof shows that this was logged before.
+    #[error("node `{name}` is revoked")]
+    NodeRevoked {
+        /// The node.
+        name: String,
+    },
+    /// The trust file trusts the node at other times.
+    #[error("node `{name}` is not trusted at {at}")]
+    NodeNotTrustedThen {
+        /// The node.
+        name: String,
+        /// The statement's timestamp, or the delegation's begin.
+        at: Timestamp,
+    },
+    /// A node's key is also a sandbox's.
+    #[error("key `{keyid}` is a node's and a sandbox's")]
+    KeyInTwoRoles {
+        /// The key.
+        keyid: KeyId,
+    },
+    /// The statement is signed by a key that was not delegated to.
+    #[error("statement is signed by the key `{keyid}`, expected the delegated `{expected}`")]
+    ForeignSandboxKey {
+        /// Of the statement's signer.
+        keyid: KeyId,
+        /// Of the delegation.
+        expected: KeyId,
+    },
+    /// The statement's signature does not verify.
+    #[error("statement's envelope is refused")]
+    Envelope(#[source] EnvelopeError),
+    /// Not an in-toto statement.
+    #[error("envelope's payload type is not an in-toto statement's")]
+    PayloadType,
+    /// The payload is no statement that this version reads.
+    #[error("statement is refused")]
+    Statement(#[source] StatementError),
+    /// The delegation is another sandbox's.
+    #[error("statement and delegation name different sandboxes")]
+    SandboxMismatch,
+    /// The delegation has another isolation.
+    #[error("statement and delegation name different isolations")]
+    IsolationMismatch,
+    /// The delegation has another log.
+    #[error("statement and delegation name different logs")]
+    LogMismatch,
+    /// The key may not sign at this time.
+    #[error(
+        "statement's timestamp {timestamp} lies outside the delegation, {not_before} to {not_after}"
+    )]
+    TimestampOutsideDelegation {
+        /// Of the statement.
+        timestamp: Timestamp,
+        /// Of the delegation.
+        not_before: Timestamp,
+        /// Of the delegation.
+        not_after: Timestamp,
+    },
+    /// It lies ahead of the verifier's clock.
+    #[error("statement's timestamp {timestamp} is more than {} s ahead of this machine's clock", CLOCK_SKEW_MS_MAX / 1000)]
+    TimestampInFuture {
+        /// Of the statement.
+        timestamp: Timestamp,
+    },
+    /// The first statement does not follow its delegation.
+    #[error("statement has sequence 0, and does not name its delegation as the previous")]
+    PreviousMismatch,
+    /// It names itself as its caller.
+    #[error("statement names itself as the execution that called it")]
+    OwnParent,
+    /// The digest is not that of the capabilities.
+    #[error("grant's digest is not that of its capabilities")]
+    GrantMismatch,
+    /// A call's tool digest is not the one listed.
+    #[error("tool call {index} has another digest than `tool_hashes` lists")]
+    ToolHashMismatch {
+        /// Of the call in the statement.
+        index: usize,
+    },
+    /// The level needs a field that the statement does not have.
+    #[error("level {level} needs {needs}")]
+    LevelInconsistent {
+        /// The claimed level.
+        level: Level,
+        /// What is missing.
+        needs: &'static str,
+    },
+    /// The level needs a proof that the bundle does not have, or that this version cannot check.
+    #[error("level {level} needs a log proof, and there is none that can be checked")]
+    ProofMissing {
+        /// The claimed level.
+        level: Level,
+    },
+    /// `yes`, for an outcome that cannot be, or without a recording.
+    #[error(
+        "statement says that it can be run again, and its outcome or missing recording says otherwise"
+    )]
+    ReexecutableInconsistent,
+    /// The trust file requires more.
+    #[error("level is {level}, required is {required}")]
+    LevelBelowRequired {
+        /// The claimed level.
+        level: Level,
+        /// By the trust file.
+        required: Level,
+    },
+    /// The trust file requires a time bound.
+    #[error("a time bound is required, and no witness's time is in the bundle")]
+    TimeNotWitnessed,
+    /// Not the answer to this question.
+    #[error("statement's nonce is not the expected one")]
+    NonceMismatch,
+    /// Meant for somebody else.
+    #[error("statement's audience is not the expected one")]
+    AudienceMismatch,
+    /// Another agent.
+    #[error("statement's agent is `{found}`, expected `{expected}`")]
+    AgentMismatch {
+        /// In the statement.
+        found: Digest,
+        /// By the caller.
+        expected: Digest,
+    },
+    /// Another input.
+    #[error("statement's input is `{found}`, expected `{expected}`")]
+    InputMismatch {
+        /// In the statement.
+        found: Digest,
+        /// By the caller.
+        expected: Digest,
+    },
+    /// A recording that the statement does not commit to.
+    #[error("bundle holds a recording, and the statement commits to none")]
+    RecordingNotCommitted,
+    /// More or fewer events than committed to.
+    #[error("recording has {found} events, the statement says {claimed}")]
+    EventCount {
+        /// In the bundle.
+        found: u64,
+        /// In the statement.
+        claimed: u64,
+    },
+    /// Other events, another order, or another key of the salts.
+    #[error("recording's root is not the one that the statement commits to")]
+    RecordingRoot,
+    /// An event that cannot be read.
+    #[error("event {index} is refused")]
+    Event {
+        /// Of the event.
+        index: u64,
+        /// Why.
+        source: EventError,
+    },
+    /// An event that cannot stand where it stands.
+    #[error("event {index} cannot stand there: {rule}")]
+    EventOrder {
+        /// Of the event.
+        index: u64,
+        /// What it breaks.
+        rule: &'static str,
+    },
+    /// The statement's list of calls is not what the events say.
+    #[error("statement's tool calls are not those of its recording, from call {index} on")]
+    ToolCallsMismatch {
+        /// Of the first call that differs.
+        index: usize,
+    },
+    /// It ended by a denial, and no event is one.
+    #[error("outcome is `denied`, and no event of the recording is a denial")]
+    OutcomeInconsistent,
+    /// A content of another length.
+    #[error("content `{digest}` has another size than event {index} says")]
+    BlobSize {
+        /// Of the content.
+        digest: Digest,
+        /// Of the event.
+        index: u64,
+    },
+    /// A content that should be there.
+    #[error("content `{digest}` is missing")]
+    BlobMissing {
+        /// Of the content.
+        digest: Digest,
+    },
+    /// A content that nothing names, or that is private and not declared.
+    #[error("blob `{digest}` belongs to nothing that the bundle says it holds")]
+    BlobUnreferenced {
+        /// Of the blob.
+        digest: Digest,
+    },
+    /// The list of private content is not true.
+    #[error("bundle's list of private content is not what it holds")]
+    PrivateMismatch,
+    /// Another source than the statement's agent.
+    #[error("source hashes to `{found}`, the statement's agent is `{claimed}`")]
+    SourceMismatch {
+        /// Of the bundle's files.
+        found: Digest,
+        /// In the statement.
+        claimed: Digest,
+    },
+    /// Another file to start at.
+    #[error("source starts at another file than the statement says")]
+    EntryMismatch,
+}
+
+impl Refusal {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ForeignNodeKey { .. } => "foreign_node_key",
+            Self::Delegation(error) => match error {
+                DelegationError::Envelope(_) => "delegation_signature",
+                DelegationError::PayloadType => "delegation_payload_type",
+                DelegationError::Statement(error) => error.code(),
+                DelegationError::Subject => "delegation_subject",
+                DelegationError::Window => "delegation_window",
+            },
+            Self::NodeRevoked { .. } => "node_revoked",
+            Self::NodeNotTrustedThen { .. } => "node_not_trusted_then",
+            Self::KeyInTwoRoles { .. } => "key_in_two_roles",
+            Self::ForeignSandboxKey { .. } => "foreign_sandbox_key",
+            Self::Envelope(_) => "statement_signature",
+            Self::PayloadType => "payload_type",
+            Self::Statement(error) => error.code(),
+            Self::SandboxMismatch => "sandbox_mismatch",
+            Self::IsolationMismatch => "isolation_mismatch",
+            Self::LogMismatch => "log_mismatch",
+            Self::TimestampOutsideDelegation { .. } => "timestamp_outside_delegation",
+            Self::TimestampInFuture { .. } => "timestamp_in_future",
+            Self::PreviousMismatch => "previous_mismatch",
+            Self::OwnParent => "own_parent",
+            Self::GrantMismatch => "grant_mismatch",
+            Self::ToolHashMismatch { .. } => "tool_hash_mismatch",
+            Self::LevelInconsistent { .. } => "level_inconsistent",
+            Self::ProofMissing { .. } => "proof_missing",
+            Self::ReexecutableInconsistent => "reexecutable_inconsistent",
+            Self::LevelBelowRequired { .. } => "level_below_required",
+            Self::TimeNotWitnessed => "time_not_witnessed",
+            Self::NonceMismatch => "nonce_mismatch",
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::AgentMismatch { .. } => "agent_mismatch",
+            Self::InputMismatch { .. } => "input_mismatch",
+            Self::RecordingNotCommitted => "recording_not_committed",
+            Self::EventCount { .. } => "event_count",
+            Self::RecordingRoot => "recording_root",
+            Self::Event { .. } => "event_malformed",
+            Self::EventOrder { .. } => "event_order",
+            Self::ToolCallsMismatch { .. } => "tool_calls_mismatch",
+            Self::OutcomeInconsistent => "outcome_inconsistent",
+            Self::BlobSize { .. } => "blob_size",
+            Self::BlobMissing { .. } => "blob_missing",
+            Self::BlobUnreferenced { .. } => "blob_unreferenced",
+            Self::PrivateMismatch => "private_mismatch",
+            Self::SourceMismatch { .. } => "source_mismatch",
+            Self::EntryMismatch => "entry_mismatch",
+        }
+    }
+
+    /// Whether the bundle is wrong, or the verifier lacks something.
+    pub fn kind(&self) -> RefusalKind {
+        match self {
+            Self::ForeignNodeKey { .. } | Self::ProofMissing { .. } | Self::TimeNotWitnessed => {
+                RefusalKind::CouldNotCheck
+            }
+            Self::Statement(StatementError::Version | StatementError::Critical(_)) => {
+                RefusalKind::CouldNotCheck
+            }
+            Self::Delegation(DelegationError::Statement(
+                StatementError::Version | StatementError::Critical(_),
+            )) => RefusalKind::CouldNotCheck,
+            _ => RefusalKind::Invalid,
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! The report of a verification: three verdicts, six questions, and what was not checked.
+//!
+//! The three verdicts are those of the architecture. The questions are those that OWASP asks of
+//! third-party execution evidence, graded pessimistically. A signature, a log, evidence and
+//! re-execution show four different things; no line here says more than its own.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Private;
+use crate::event::Event;
+use crate::replay::{FuelCompared, ReplayVerdict};
+use crate::statement::Reexecutable;
+use crate::trust::Origin;
+use crate::verified::Verified;
+
+/// What came of a verification. The JSON form is stable: fields are added, never renamed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The trust file's name for the node.
+    pub node: String,
+    /// Whether a file says so.
+    pub trust: Origin,
+    /// Envelope, delegation, and the chain to a trusted node.
+    pub signature_valid: Verdict,
+    /// Whether the output follows from the code and the recorded inputs: only by running it again.
+    pub execution_proof: Verdict,
+    /// Whether the time is witnessed.
+    pub time_validity: Verdict,
+    /// The six questions.
+    pub questions: Vec<Question>,
+    /// What nobody checked, and what the signer can still lie about.
+    pub not_checked: Vec<String>,
+    /// What a reader should know, as fields that this version does not.
+    pub warnings: Vec<String>,
+}
+
+/// One verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was checked, and holds.
+    Pass {
+        /// What was checked.
+        detail: String,
+    },
+    /// It was checked, and does not hold.
+    Fail {
+        /// What was found.
+        detail: String,
+    },
+    /// It was not checked. Neither good nor bad.
+    NotChecked {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One question, graded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The question.
+    pub question: String,
+    /// How much the answer is worth.
+    pub grade: Grade,
+    /// The answer.
+    pub answer: String,
+}
+
+/// What an answer is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// Anybody can check it again.
+    Recheckable,
+    /// The signer says so.
+    Assertion,
+    /// Nothing is known.
+    NoInformation,
+}
+
+impl Verified {
+    /// The report, given what came of a replay.
+    pub fn report(&self, replay: &ReplayVerdict) -> Report {
+        Report {
+            node: self.node().to_owned(),
+            trust: self.origin(),
+            signature_valid: self.signature_valid(),
+            execution_proof: self.execution_proof(replay),
+            time_validity: Verdict::NotChecked {
+                reason: "no witness's time is in the bundle; the timestamp is the node's own"
+                    .to_owned(),
+            },
+            questions: self.questions(replay),
+            not_checked: self.not_checked(replay),
+            warnings: self.warnings(),
+        }
+    }
+
+    fn signature_valid(&self) -> Verdict {
+        let chain = match self.origin() {
+            Origin::File => "which the trust file names",
+            Origin::ThisMachine => "which is this machine's own",
+        };
+        Verdict::Pass {
+            detail: format!(
+                "signed by a key that node `{}` delegated to, {chain}",
+                self.node()
+            ),
+        }
+    }
+
+    fn execution_proof(&self, replay: &ReplayVerdict) -> Verdict {
+        match replay {
+            ReplayVerdict::Confirmed { fuel } => {
+                let fuel = match fuel {
+                    FuelCompared::Equal => {
+                        "output, outcome, every event and the fuel were the same"
+                    }
+                    FuelCompared::NotChecked { .. } => {
+                        "output, outcome and every event were the same"
+                    }
+                };
+                Verdict::Pass {
+                    detail: format!("run again from the recording: {fuel}"),
+                }
+            }
+            ReplayVerdict::Diverged {
+                at,
+                recorded,
+                replayed,
+            } => Verdict::Fail {
+                detail: format!(
+                    "run again from the recording, it differed at {at}: recorded {recorded}, replayed {replayed}"
+                ),
+            },
+            ReplayVerdict::Unverifiable { reason } => Verdict::NotChecked {
+                reason: format!("this machine could not run it again: {reason}"),
+            },
+            ReplayVerdict::NotChecked { reason } => Verdict::NotChecked {
+                reason: match &self.statement().reexecutable {
+                    Reexecutable::Yes => reason.clone(),
+                    Reexecutable::No { reason } => format!("not re-executable: {reason}"),
+                },
+            },
+        }
+    }
+
+    fn questions(&self, replay: &ReplayVerdict) -> Vec<Question> {
+        let ask = |question: &str, grade, answer: String| Question {
+            question: question.to_owned(),
+            grade,
+            answer,
+        };
+        let own = self.origin() == Origin::ThisMachine;
+        let whole = [Private::Events, Private::Input, Private::Output]
+            .into_iter()
+            .all(|private| self.holds(private))
+            && (self.holds(Private::Source));
+        vec![
+            ask(
+                "Who could have written or altered it?",
+                Grade::Recheckable,
+                format!("whoever holds the key of node `{}` or the sandbox key that it delegated to; nobody else", self.node()),
+            ),
+            ask(
+                "Was it captured while running, or assembled after?",
+                match replay {
+                    ReplayVerdict::Diverged { .. } => Grade::NoInformation,
+                    _ => Grade::Assertion,
+                },
+                "the signer says while running; no log entry precedes it".to_owned(),
+            ),
+            if whole {
+                ask(
+                    "Is the subject named precisely enough to re-check?",
+                    Grade::Recheckable,
+                    "agent, input, output and events are in the bundle, and match the digests that were signed".to_owned(),
+                )
+            } else {
+                ask(
+                    "Is the subject named precisely enough to re-check?",
+                    Grade::Assertion,
+                    "by digests that were signed; some of the contents are withheld or were not recorded".to_owned(),
+                )
+            },
+            ask(
+                "Would an omission be visible?",
+                Grade::Assertion,
+                match self.events() {
+                    Some(_) => "within this run: no event can be left out after signing. A run that was left out as a whole is not visible",
+                    None => "no: the events are not in the bundle, and a run that was left out as a whole is not visible",
+                }
+                .to_owned(),
+            ),
+            ask(
+                "What happened when recording or delivery failed?",
+                Grade::NoInformation,
+                "without a log entry at the begin, a run whose statement was never delivered leaves no trace".to_owned(),
+            ),
+            if own {
+                ask(
+                    "Can whoever checks it also forge it?",
+                    Grade::Assertion,
+                    "yes: this machine holds the node's key".to_owned(),
+                )
+            } else {
+                ask(
+                    "Can whoever checks it also forge it?",
+                    Grade::Recheckable,
+                    "no: checking takes public keys only".to_owned(),
+                )
+            },
+        ]
+    }
+
+    fn not_checked(&self, replay: &ReplayVerdict) -> Vec<String> {
+        let statement = self.statement();
+        let mut list: Vec<String> = Vec::new();
+        let mut add = |text: &str| list.push(text.to_owned());
+        add("that it was logged: there is no log proof");
+        if statement.sequence > 0 {
+            add("the sandbox's previous statement, which is not in the bundle");
+        }
+        add("whether later statements of the sandbox were left out");
+        if self.events().is_none() {
+            add("the events: withheld, or not recorded");
+        } else if !self.holds(Private::ToolContents)
+            && self.events().unwrap_or_default().iter().any(has_content)
+        {
+            add("arguments and results of tool calls: withheld");
+        }
+        for (private, name) in [
+            (Private::Input, "input"),
+            (Private::Output, "output"),
+            (Private::Source, "agent"),
+        ] {
+            if !self.holds(private) {
+                add(&format!("the {name}'s content: withheld"));
+            }
+        }
+        if let ReplayVerdict::Confirmed {
+            fuel: FuelCompared::NotChecked { reason },
+        } = replay
+        {
+            add(&format!("the fuel: {reason}"));
+        }
+        for call in statement
+            .tool_calls
+            .iter()
+            .filter(|call| call.tool_hash.is_none())
+        {
+            add(&format!(
+                "the code of tool `{}`, which has no digest",
+                call.tool
+            ));
+        }
+        if self.expectation.nonce.is_none() {
+            add("the nonce: the caller expected none");
+        }
+        if self.expectation.audience.is_none() && statement.audience.is_some() {
+            add("the audience: the caller did not say who it is");
+        }
+        add("the truth of tool results");
+        add("the choice of the seed and the clock");
+        add("who asked: the principal is the node's claim");
+        add("the isolation: the node's claim, without evidence");
+        add("the wall time");
+        add("whether other runs were begun and never stated");
+        // A call of one tool many times is one line.
+        let mut seen = std::collections::BTreeSet::new();
+        list.retain(|text| seen.insert(text.clone()));
+        list
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let of = |what: &str, unknown: &[String]| -> Vec<String> {
+            unknown
+                .iter()
+                .map(|path| format!("{what} has a field that is not known here: `{path}`"))
+                .collect()
+        };
+        let mut warnings = of("statement", &self.statement().unknown);
+        warnings.extend(of("delegation", &self.delegation().unknown));
+        if self.origin() == Origin::ThisMachine {
+            warnings.push("no trust file: only this machine's own node is trusted".to_owned());
+        }
+        warnings
+    }
+}
+
+fn has_content(event: &Event) -> bool {
+    event.content().is_some()
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, text) = match self {
+            Self::Pass { detail } => ("pass", detail),
+            Self::Fail { detail } => ("FAIL", detail),
+            Self::NotChecked { reason } => ("not checked", reason),
+        };
+        write!(f, "{word:<12} {}", text.escape_debug())
+    }
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Recheckable => "independently re-checkable",
+            Self::Assertion => "supplier assertion",
+            Self::NoInformation => "no information",
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    /// For a terminal, without colours. Words that a stranger chose are escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Signature valid  {}", self.signature_valid)?;
+        writeln!(f, "Execution proof  {}", self.execution_proof)?;
+        writeln!(f, "Time validity    {}", self.time_validity)?;
+        for (number, question) in (1..).zip(&self.questions) {
+            writeln!(
+                f,
+                "\n{number}. {} [{}]\n   {}",
+                question.question,
+                question.grade,
+                question.answer.escape_debug()
+            )?;
+        }
+        writeln!(f, "\nNot checked:")?;
+        for text in &self.not_checked {
+            writeln!(f, "  - {}", text.escape_debug())?;
+        }
+        if !self.warnings.is_empty() {
+            writeln!(f, "\nWarnings:")?;
+        }
+        for text in &self.warnings {
+            writeln!(f, "  - {}", text.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::replay::DivergedAt;
+
+    #[test]
+    fn only_a_replay_passes_the_execution_proof() {
+        let verified = fixture::verified();
+        let proof = |replay: ReplayVerdict| verified.report(&replay).execution_proof;
+        let reason = || "r".to_owned();
+        assert!(matches!(
+            proof(ReplayVerdict::Confirmed {
+                fuel: FuelCompared::Equal
+            }),
+            Verdict::Pass { .. }
+        ));
+        assert!(matches!(
+            proof(ReplayVerdict::NotChecked { reason: reason() }),
+            Verdict::NotChecked { .. }
+        ));
+        assert!(matches!(
+            proof(ReplayVerdict::Unverifiable { reason: reason() }),
+            Verdict::NotChecked { .. }
+        ));
+        let diverged = ReplayVerdict::Diverged {
+            at: DivergedAt::Event(3),
+            recorded: reason(),
+            replayed: reason(),
+        };
+        let Verdict::Fail { detail } = proof(diverged) else {
+            panic!("a divergence is a failure")
+        };
+        assert!(detail.contains("event 3"));
+    }
+
+    #[test]
+    fn the_report_says_what_was_not_checked() {
+        let report = fixture::verified().report(&ReplayVerdict::NotChecked {
+            reason: "no runtime".to_owned(),
+        });
+        assert!(matches!(report.signature_valid, Verdict::Pass { .. }));
+        assert!(matches!(report.time_validity, Verdict::NotChecked { .. }));
+        assert_eq!(report.questions.len(), 6);
+        for line in [
+            "the truth of tool results",
+            "the nonce: the caller expected none",
+        ] {
+            assert!(
+                report.not_checked.iter().any(|text| text == line),
+                "{line}: {:?}",
+                report.not_checked
+            );
+        }
+        let text = report.to_string();
+        assert!(
+            text.starts_with(
+                "Signature valid  pass         signed by a key that node `test` delegated to"
+            ),
+            "{text}"
+        );
+        let json = serde_json::to_vec(&report).unwrap();
+        assert_eq!(serde_json::from_slice::<Report>(&json).unwrap(), report);
+    }
+
+    #[test]
+    fn this_machines_own_node_can_forge_what_it_checks() {
+        let own = fixture::own_verified().report(&ReplayVerdict::NotChecked {
+            reason: String::new(),
+        });
+        assert_eq!(own.questions[5].grade, Grade::Assertion);
+        assert!(own.warnings[0].contains("no trust file"));
+        let other = fixture::verified().report(&ReplayVerdict::NotChecked {
+            reason: String::new(),
+        });
+        assert_eq!(other.questions[5].grade, Grade::Recheckable);
+    }
+}

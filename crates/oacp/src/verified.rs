@@ -1,0 +1,116 @@
+//! A verified bundle: the only way to its claims.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::bundle::Private;
+use crate::delegation::Delegation;
+use crate::digest::Digest;
+use crate::event::Event;
+use crate::recording::Recording;
+use crate::source::Source;
+use crate::statement::ExecutionStatement;
+use crate::trust::Origin;
+use crate::verify::Expectation;
+
+/// What a bundle says, after [`Bundle::verify`](crate::Bundle::verify). It is what the signer
+/// claims, and what belongs to the claim; that it is true is another question, see
+/// [`Verified::report`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    pub(crate) statement: ExecutionStatement,
+    pub(crate) pae_digest: Digest,
+    pub(crate) delegation: Delegation,
+    pub(crate) node: String,
+    pub(crate) origin: Origin,
+    pub(crate) expectation: Expectation,
+    pub(crate) events: Option<Vec<Event>>,
+    pub(crate) recording: Option<Arc<Recording>>,
+    pub(crate) source: Option<Source>,
+    pub(crate) private: BTreeSet<Private>,
+    pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
+}
+
+impl Verified {
+    /// The statement.
+    pub fn statement(&self) -> &ExecutionStatement {
+        &self.statement
+    }
+
+    /// SHA-256 of the statement's PAE: by what a log, and the sandbox's next statement, name it.
+    pub fn pae_digest(&self) -> Digest {
+        self.pae_digest
+    }
+
+    /// The delegation of the key that signed.
+    pub fn delegation(&self) -> &Delegation {
+        &self.delegation
+    }
+
+    /// The trust file's name for the node that delegated.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Whether the node is trusted by a file, or for being this machine's.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The events, in order. `None`: withheld, or not recorded.
+    pub fn events(&self) -> Option<&[Event]> {
+        self.events.as_deref()
+    }
+
+    /// The recording, for a replay. Its blobs are all of the bundle's. `None`: withheld, or not
+    /// recorded.
+    pub fn recording(&self) -> Option<&Recording> {
+        self.recording.as_deref()
+    }
+
+    /// Whether the bundle holds this private content.
+    pub fn holds(&self, private: Private) -> bool {
+        self.private.contains(&private)
+    }
+
+    /// The input. `None`: withheld.
+    pub fn input(&self) -> Option<&[u8]> {
+        self.private_blob(Private::Input, &self.statement.input_hash)
+    }
+
+    /// The output. `None`: withheld.
+    pub fn output(&self) -> Option<&[u8]> {
+        self.private_blob(Private::Output, &self.statement.output_hash)
+    }
+
+    /// The agent's source. `None`: withheld, or the agent is a component.
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    /// The agent's component. `None`: withheld, or the agent is source.
+    pub fn component(&self) -> Option<&[u8]> {
+        match self.source {
+            Some(_) => None,
+            None => self.private_blob(Private::Source, &self.statement.agent_hash),
+        }
+    }
+
+    /// The component that it ran on. `None`: not in the bundle.
+    pub fn runtime(&self) -> Option<&[u8]> {
+        self.blob(&self.statement.runtime.sha256)
+    }
+
+    /// A content that the statement or an event names.
+    pub fn blob(&self, digest: &Digest) -> Option<&[u8]> {
+        self.blobs.get(digest).map(AsRef::as_ref)
+    }
+
+    fn private_blob(&self, private: Private, digest: &Digest) -> Option<&[u8]> {
+        if self.holds(private) {
+            self.blob(digest)
+        } else {
+            None
+        }
+    }
+}

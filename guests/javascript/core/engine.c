@@ -1,0 +1,27 @@
+/* QuickJS-ng, unchanged, as one translation unit.
+
+   Under `__wasi__` the engine turns its check of the stack's depth off, and endless recursion would
+   end the whole instance instead of throwing. The macro is therefore undefined once the headers
+   that need it are in. */
+#include <alloca.h>
+#include <assert.h>
+#include <errno.h>
+#include <fenv.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cutils.h"
+
+#undef __wasi__
+#define __STDC_NO_ATOMICS__ 1 /* no threads: `Atomics` stays out, as it does under `__wasi__` */
+
+#include "quickjs.c"
