@@ -40,7 +40,7 @@ pub(crate) fn load(agent: Given, engine: &Engine, languages: &Languages, console
                 return Err(Failure::usage("the component is a language runtime, not an agent")
                     .hint("give it an agent: name a .py or .js file; `oacp runtime add` adds a runtime"));
             }
-            Ok(Agent::Component(program))
+            Ok(Agent::Component { program, wasm })
         }
     }
 }

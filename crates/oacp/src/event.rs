@@ -16,8 +16,9 @@ use crate::recording::Content;
 /// One thing that crossed the boundary. Written as canonical JSON (RFC 8785) with its `kind` in
 /// snake case.
 ///
-/// Of one call the order is: `tool_call`, at most one `denial`, at most one `completion`. Numbers
-/// are at most 2^53 − 1; larger ones are written as that.
+/// Of one call the order is: `tool_call`, at most one `denial`, at most one `completion`, which has
+/// the outcome `denied` exactly when there was a denial. Numbers are at most 2^53 − 1; larger ones
+/// are written as that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {

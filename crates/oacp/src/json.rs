@@ -178,18 +178,22 @@ impl AdmitError {
     }
 }
 
-/// `serde_json` writes its own place behind the message; [`AdmitError`] has one already.
+/// `serde_json` writes its own place behind the message; [`AdmitError`] has one already. The message
+/// may quote the text, whose control characters must not reach a terminal.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
-        None => text,
-    }
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    let message = text.get(..end).unwrap_or_default();
+    message
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Trust;
     use crate::limits::JSON_INTEGER_MAX;
     use proptest::prelude::*;
     use serde_json::json;
@@ -315,6 +319,8 @@ mod tests {
         let error = from_slice::<Vec<u8>>(b"[1,\n 300]", LIMITS).unwrap_err();
         assert_eq!(error.kind.code(), "json_shape");
         assert_eq!(error.line, 2);
+        let error = Trust::parse(br#"{"\u001b[2J":1}"#).unwrap_err();
+        assert!(error.to_string().contains('\u{fffd}') && !error.to_string().contains('\u{1b}'));
     }
 
     #[test]

@@ -34,7 +34,8 @@
 //! # Example
 //!
 //! ```
-//! use std::collections::{BTreeMap, BTreeSet};
+//! use std::collections::BTreeMap;
+//!
 //! use oacp::*;
 //!
 //! let (node, sandbox) = (SecretKey::from_bytes(&[1; 32]), SecretKey::from_bytes(&[2; 32]));

@@ -157,7 +157,7 @@ impl Verified {
         let whole = [Private::Events, Private::Input, Private::Output]
             .into_iter()
             .all(|private| self.holds(private))
-            && (self.holds(Private::Source));
+            && self.holds(Private::Source);
         vec![
             ask(
                 "Who could have written or altered it?",
@@ -187,7 +187,7 @@ impl Verified {
             },
             ask(
                 "Would an omission be visible?",
-                Grade::Assertion,
+                if self.events().is_some() { Grade::Assertion } else { Grade::NoInformation },
                 match self.events() {
                     Some(_) => "within this run: no event can be left out after signing. A run that was left out as a whole is not visible",
                     None => "no: the events are not in the bundle, and a run that was left out as a whole is not visible",

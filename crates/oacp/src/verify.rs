@@ -23,8 +23,7 @@ use crate::time::Timestamp;
 use crate::trust::{Trust, TrustedNode};
 use crate::verified::Verified;
 
-/// What the caller expects a statement to be about. `None`: not compared, and listed as not
-/// checked.
+/// What the caller expects a statement to be about. `None`: not compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     /// The nonce that it gave.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use oacp::bundle::Bundle;
 use oacp::capability::Capabilities;
 use oacp::id::ToolName;
 use oacp::key::SecretKey;

@@ -15,7 +15,7 @@ use oacp_sandbox::{Cancel, LogLine, Tools};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::agent::{self, Given};
+use crate::agent;
 use crate::config::{self, LevelName, MEMORY_MB_MAX, RunOptions};
 use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, YELLOW};
 use crate::escape::{json_line, visible, visible_lines};
@@ -86,10 +86,6 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     let key = node_key::load_or_make(home, console)?;
     let engine = runtime::engine(home)?;
     let languages = runtime::languages(home);
-    let component = match &given {
-        Given::Component(wasm) => Some(Arc::clone(wasm)),
-        Given::Source { .. } => None,
-    };
     let agent = runtime::load(given, &engine, &languages, console)?;
     let node = Node::new(NodeOptions {
         key,
@@ -117,11 +113,7 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     };
     let executor = runtime::executor()?;
     runtime::cancel_on_interrupt(executor.handle(), cancel, *console);
-    let mut execution = executor.block_on(execute(&node, &sandbox, call))?;
-    if let Some(wasm) = component {
-        // Without it nobody could run a compiled agent again.
-        execution.bundle = execution.bundle.with_component(wasm);
-    }
+    let execution = executor.block_on(execute(&node, &sandbox, call))?;
 
     let file = write_bundle(&execution, arguments.bundle.as_deref(), arguments.force, home)?;
     if console.json {

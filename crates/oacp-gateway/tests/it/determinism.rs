@@ -48,7 +48,8 @@ export async function run(input) {
 
 /// Output, digest of the events without salts, fuel.
 fn face(execution: &Execution) -> String {
-    let recording = execution.bundle.recording().unwrap();
+    let verified = verify(&execution.bundle.to_bytes());
+    let recording = verified.recording().unwrap();
     let output = String::from_utf8_lossy(&execution.output);
     format!("{output} {} {:?}", recording.unsalted_digest(), execution.usage.fuel)
 }

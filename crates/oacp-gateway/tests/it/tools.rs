@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::{agent, call, see, see_agent};
 
 fn events(seen: &crate::fixture::Seen) -> Vec<Event> {
-    seen.verified.recording().unwrap().to_vec()
+    seen.verified.events().unwrap().to_vec()
 }
 
 #[test]

@@ -28,7 +28,13 @@ fn main() -> ExitCode {
     match componentize(core, boot, output, wit) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("componentize: {error}");
+            eprint!("componentize: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprint!(": {error}");
+                cause = error.source();
+            }
+            eprintln!();
             ExitCode::FAILURE
         }
     }

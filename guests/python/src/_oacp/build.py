@@ -15,6 +15,7 @@ import linecache  # noqa: E402
 import random  # noqa: E402
 import re  # noqa: E402
 import tempfile  # noqa: E402
+import time  # noqa: E402
 import uuid  # noqa: E402
 import warnings  # noqa: E402
 import zoneinfo  # noqa: E402
@@ -49,14 +50,9 @@ def _bundled():
 
 def _warm():
     """Runs through what every run does, so that it costs nothing then."""
-    import asyncio
     import datetime
     import traceback
 
-    async def nothing():
-        return None
-
-    asyncio.run(nothing())
     zoneinfo.ZoneInfo("Europe/Berlin")
     zoneinfo.ZoneInfo.clear_cache()
     datetime.datetime.strptime("2000-01-01", "%Y-%m-%d")
@@ -86,6 +82,19 @@ def _hide_the_build():
     sys.modules["__main__"].__dict__.setdefault("__name__", "__main__")
 
 
+def _mend_clocks():
+    """Processor time would be counted from the build; no difference to the monotonic clock can be told here."""
+    monotonic, monotonic_ns = time.monotonic, time.monotonic_ns
+
+    def process_time():
+        return monotonic()
+
+    def process_time_ns():
+        return monotonic_ns()
+
+    time.process_time, time.process_time_ns = process_time, process_time_ns
+
+
 def _exit(code=None):
     raise SystemExit(code)
 
@@ -100,6 +109,7 @@ def install():
         if f"{directory}/__init__.py" in files._bundle.files:
             importlib.import_module(directory.removeprefix("<bundled>/").replace("/", "."))
     loop.install()
+    _mend_clocks()
     pbkdf2.install()
     missing.install()
     builtins.exit = builtins.quit = _exit

@@ -58,15 +58,19 @@ def decode(content, path):
     """The text of a source file; SyntaxError if its bytes are not text in its declared encoding."""
     try:
         return importlib.util.decode_source(content)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SyntaxError(
-            f"not valid {error.encoding.upper()}: byte 0x{content[error.start]:02x} in line {line}; save the file as UTF-8",
-            (path, line, None, None)) from None
-    except SyntaxError as error:
-        if error.filename is None:
-            error.filename, error.lineno = path, 1
-        raise
+    except (UnicodeDecodeError, SyntaxError) as error:
+        fault = error
+    if isinstance(fault, SyntaxError):
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            fault = error
+    if isinstance(fault, SyntaxError):  # an encoding that nobody knows
+        raise SyntaxError(fault.msg, (path, 1, None, None))
+    line = content.count(b"\n", 0, fault.start) + 1
+    raise SyntaxError(
+        f"not valid {fault.encoding.upper()}: byte 0x{content[fault.start]:02x} in line {line}; save the file as UTF-8",
+        (path, line, None, None))
 
 
 def compile_file(content, path):
@@ -76,8 +80,7 @@ def compile_file(content, path):
     try:
         return compile(content, path, "exec", dont_inherit=True)
     except SyntaxError as error:
-        if error.filename is None:
-            error.filename, error.lineno = path, error.lineno or 1
+        error.filename, error.lineno = error.filename or path, error.lineno or 1
         raise
     except ValueError as error:
         raise SyntaxError(str(error), (path, 1, None, None)) from None

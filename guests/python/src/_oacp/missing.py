@@ -159,6 +159,22 @@ def install():
     socket.gethostbyname = socket.gethostbyname_ex = socket.getnameinfo = refuse(OSError, _NO_SOCKETS)
     socket.socketpair = refuse(OSError, _NO_SOCKETS)
 
+    import http.client
+    import urllib.request
+
+    class HTTPSConnection(http.client.HTTPConnection):
+        default_port = http.client.HTTPS_PORT
+
+    class HTTPSHandler(urllib.request.AbstractHTTPHandler):
+        def https_open(self, request):
+            return self.do_open(http.client.HTTPSConnection, request)
+
+        https_request = urllib.request.AbstractHTTPHandler.do_request_
+
+    # They exist only with ssl; without them the error would be `unknown url type: https`.
+    http.client.HTTPSConnection = HTTPSConnection
+    urllib.request.HTTPSHandler = HTTPSHandler
+
     def exit_now(status=0):
         raise SystemExit(status)
 

@@ -58,7 +58,21 @@ def exception(error):
         except BaseException:
             pass
         message = message or type.__dict__["__name__"].__get__(type(error))
+    _unlink(_frames(error))
     return RunError(_cut(message, MESSAGE_BYTES_MAX), trace, location, denied)
+
+
+def _unlink(tb):
+    """Takes a traceback apart: freed as a chain, a very long one would overflow the stack."""
+    try:
+        links = []
+        while tb is not None:
+            links.append(tb)
+            tb = tb.tb_next
+        for tb in links:
+            tb.tb_next = None
+    except BaseException:
+        pass
 
 
 def _is(error, kind):
