@@ -30,8 +30,8 @@ test-system:
 	tests/system/run
 
 bench:
-	$(CARGO) build --release
-	$(CARGO) bench -p oacp-cli
+	$(CARGO) build --release -p oacp-cli
+	$(CARGO) run --release -p oacp-bench
 
 lint:
 	$(CARGO) fmt --all -- --check

@@ -8,6 +8,7 @@ use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
+use crate::engine::Engine;
 use crate::state::State;
 
 pub(crate) mod agent {
@@ -124,5 +125,14 @@ impl Program {
     /// Whether this is a language runtime, which needs a source to run.
     pub fn is_language(&self) -> bool {
         matches!(self.pre, Pre::Language(_))
+    }
+
+    /// Whether this program was loaded by `engine`, and so can run on it.
+    pub fn is_of(&self, engine: &Engine) -> bool {
+        let program = match &self.pre {
+            Pre::Agent(pre) => pre.engine(),
+            Pre::Language(pre) => pre.engine(),
+        };
+        wasmtime::Engine::same(program, engine.wasmtime())
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use crate::config;
 use crate::console::{BOLD, Console};
 use crate::failure::{Exit, Failure, Judge};
 use crate::home::shown;
@@ -19,6 +20,9 @@ pub(crate) struct Arguments {
     /// The agent's language
     #[arg(long, value_enum, default_value_t = Lang::Python)]
     lang: Lang,
+    /// Print the JSON schema of oacp.yaml instead, for an editor
+    #[arg(long)]
+    schema: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -30,6 +34,10 @@ enum Lang {
 const CONFIG: &str = include_str!("init/oacp.yaml");
 
 pub(crate) fn init(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    if arguments.schema {
+        console.print_bytes(format!("{:#}", config::schema()).as_bytes())?;
+        return Ok(Exit::Yes);
+    }
     let (name, agent) = match arguments.lang {
         Lang::Python => ("agent.py", include_str!("init/agent.py")),
         Lang::Js => ("agent.js", include_str!("init/agent.js")),

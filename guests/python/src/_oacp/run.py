@@ -3,8 +3,8 @@
 import asyncio
 import inspect
 import json
-import linecache
 import logging
+import os
 import random
 import sys
 import time
@@ -33,7 +33,7 @@ def run(source, input):
 
 def _run(source, input):
     # What may not be left over from the build.
-    random.seed()
+    random.seed(int.from_bytes(os.urandom(32)))
     logging._startTime = time.time_ns()
 
     path = source.entry

@@ -1,0 +1,60 @@
+//! The same component on bare Wasmtime: instantiate, run, drop. No limits, no recording, real clocks, nothing signed.
+
+use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, Val};
+use wasmtime::{Config, Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+pub struct Bare {
+    engine: Engine,
+    pre: InstancePre<State>,
+    source: Val,
+}
+
+struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl Bare {
+    /// With the configuration that the sandbox has, so that the difference is what OACP adds.
+    pub fn new(wasm: Vec<u8>, name: &str, text: &str) -> Self {
+        let mut config = Config::new();
+        config
+            .wasm_component_model(true)
+            .cranelift_nan_canonicalization(true)
+            .relaxed_simd_deterministic(true)
+            .consume_fuel(true)
+            .memory_init_cow(true)
+            .generate_address_map(false)
+            .max_wasm_stack(oacp_sandbox::limits::WASM_STACK_BYTES)
+            .async_stack_size(oacp_sandbox::limits::WASM_STACK_BYTES + (1 << 20));
+        let engine = Engine::new(&config).expect("an engine");
+        let component = Component::new(&engine, wasm).expect("a component");
+        let mut linker = Linker::<State>::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("wasi");
+        // A trivial agent calls none of OACP's own interfaces.
+        linker.define_unknown_imports_as_traps(&component).expect("traps");
+        let content = text.bytes().map(Val::U8).collect();
+        let file = Val::Record(vec![("path".into(), Val::String(name.into())), ("content".into(), Val::List(content))]);
+        let source = Val::Record(vec![("files".into(), Val::List(vec![file])), ("entry".into(), Val::String(name.into()))]);
+        Self { pre: linker.instantiate_pre(&component).expect("linked"), engine, source }
+    }
+
+    pub async fn run(&self, input: &str) {
+        let state = State { wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
+        let mut store = Store::new(&self.engine, state);
+        store.set_fuel(u64::MAX / 2).expect("fuel");
+        store.fuel_async_yield_interval(Some(oacp_sandbox::limits::FUEL_YIELD_INTERVAL)).expect("fuel");
+        let instance = self.pre.instantiate_async(&mut store).await.expect("an instance");
+        let run = instance.get_func(&mut store, "run").expect("an export");
+        let mut results = [Val::Bool(false)];
+        run.call_async(&mut store, &[self.source.clone(), Val::String(input.into())], &mut results).await.expect("a result");
+        assert!(matches!(&results[0], Val::Result(Ok(_))), "{results:?}");
+    }
+}

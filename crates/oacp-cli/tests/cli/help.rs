@@ -1,0 +1,275 @@
+use expect_test::expect;
+
+use crate::session::Session;
+
+#[test]
+fn help_says_what_there_is() {
+    let session = Session::new("help");
+    session.check(&["--help"], expect![[r#"
+        $ oacp --help
+        Verifiable, sandboxed agent compute.
+
+        Runs an agent that nobody has reason to trust, and writes a bundle from which a stranger, offline,
+        can check who ran what, with which rights, on which input, what it called and what came out, and run
+        it again.
+
+        Usage: oacp [OPTIONS] <COMMAND>
+
+        Commands:
+          run          Run an agent in a sandbox, print its result and write its bundle
+          verify       Check a bundle, and run it again to see the same output follow
+          replay       Run a bundle again: confirmed, diverged at an event, or unverifiable
+          show         Show what ran, with which rights, and what happened, in order
+          demo         See it all at work: a run, a denial, a verification, two forgeries that are refused
+          init         Write an agent and a configuration to start from
+          runs         The bundles of this machine's runs
+          key          This node's key, and the trust file that names it
+          runtime      Language runtimes
+          explain      Explain an outcome
+          completions  Print a shell's completion script
+
+        Options:
+              --json
+                  Print one JSON object, with a stable schema, instead of text
+
+          -q, --quiet
+                  Print no progress, no notes and no summary
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+          -V, --version
+                  Print version
+
+        Exit codes: 0 yes, 1 no (the agent failed, the bundle is refused), 2 it could not be done or
+        checked, 3 usage.
+        Everything is kept under ~/.oacp, or under $OACP_HOME.
+    "#]]);
+}
+
+#[test]
+fn run_s_help_names_every_option() {
+    let session = Session::new("help-run");
+    session.check(&["run", "--help"], expect![[r#"
+        $ oacp run --help
+        Run an agent in a sandbox, print its result and write its bundle
+
+        Usage: oacp run [OPTIONS] <FILE>
+
+        Arguments:
+          <FILE>
+                  The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one
+
+        Options:
+          -i, --input <JSON|@FILE|->
+                  The input: JSON, @FILE, or - for standard input
+          
+                  [default: null]
+
+              --entry <PATH>
+                  Where an agent of several files starts [default: agent.py, main.py, agent.js, … at its
+                  top]
+
+          -b, --bundle <OUT>
+                  Write the bundle there [default: ~/.oacp/runs/<execution id>.json]
+
+              --force
+                  Replace the bundle file if it is there already
+
+              --config <FILE>
+                  Take limits and level from this configuration
+
+              --fuel <N>
+                  Computing allowed, in fuel: 1,000,000 are a millisecond of a reference machine [default:
+                  10,[took]]
+
+              --timeout <MS>
+                  Wall time allowed, in milliseconds [default: 30,000]
+
+              --memory-mb <N>
+                  Memory allowed, in MiB [default: 512]
+
+              --level <LEVEL>
+                  What the bundle is to show [default: execution]
+
+                  Possible values:
+                  - basic:     Hashes, signed
+                  - execution: And a recording, by which the run can be repeated
+                  - full:      And a proof of logging
+                  - hardware:  And evidence of the hardware
+
+              --sandbox <NAME>
+                  Run within the sandbox of this name, which keeps its identity from run to run
+
+              --nonce <TEXT>
+                  A text that the verifier expects, so that an old bundle is no answer
+
+              --audience <TEXT>
+                  For whom the bundle is made
+
+              --seed <HEX>
+                  The seed of the agent's randomness, 64 hex digits [default: fresh]
+
+              --json
+                  Print one JSON object, with a stable schema, instead of text
+
+          -q, --quiet
+                  Print no progress, no notes and no summary
+
+          -h, --help
+                  Print help (see a summary with '-h')
+    "#]]);
+}
+
+#[test]
+fn verify_s_help_names_every_option() {
+    let session = Session::new("help-verify");
+    session.check(&["verify", "--help"], expect![[r#"
+        $ oacp verify --help
+        Check a bundle, and run it again to see the same output follow
+
+        Usage: oacp verify [OPTIONS] <BUNDLE>
+
+        Arguments:
+          <BUNDLE>  The bundle, or - for standard input
+
+        Options:
+              --trust <FILE>                   Whom to trust [default: this machine's own node]
+              --expect-nonce <TEXT>            Refuse a bundle that does not carry this nonce
+              --expect-audience <TEXT>         Refuse a bundle that is made for somebody else
+              --expect-agent <sha256:…>        Refuse a bundle of another agent
+              --expect-input <sha256:…|@FILE>  Refuse a bundle of another input
+              --no-replay                      Do not run it again
+              --json                           Print one JSON object, with a stable schema, instead of text
+          -q, --quiet                          Print no progress, no notes and no summary
+          -h, --help                           Print help
+    "#]]);
+}
+
+#[test]
+fn usage_errors_end_with_3_and_a_suggestion() {
+    let session = Session::new("usage");
+    session.check(&["rum", "agent.py"], expect![[r#"
+        $ oacp rum agent.py
+        ! error: unrecognized subcommand 'rum'
+        ! 
+        !   tip: some similar subcommands exist: 'runs', 'run'
+        ! 
+        ! Usage: oacp [OPTIONS] <COMMAND>
+        ! 
+        ! For more information, try '--help'.
+        exit 3
+    "#]]);
+    session.check(&["run", "agent.py", "--feul", "3"], expect![[r#"
+        $ oacp run agent.py --feul 3
+        ! error: unexpected argument '--feul' found
+        ! 
+        !   tip: a similar argument exists: '--fuel'
+        ! 
+        ! Usage: oacp run --fuel <N> <FILE>
+        ! 
+        ! For more information, try '--help'.
+        exit 3
+    "#]]);
+    session.check(&["run", "agent.py", "--memory-mb", "0"], expect![[r#"
+        $ oacp run agent.py --memory-mb 0
+        ! error: invalid value '0' for '--memory-mb <N>': 0 is not in 1..=4096
+        ! 
+        ! For more information, try '--help'.
+        exit 3
+    "#]]);
+    session.check(&["run", "agent.py", "--seed", "abc"], expect![[r#"
+        $ oacp run agent.py --seed abc
+        ! error: invalid value 'abc' for '--seed <HEX>': not a seed: expected 64 lower-case hex digits
+        ! 
+        ! For more information, try '--help'.
+        exit 3
+    "#]]);
+    session.check(&["explain", "out_of_petrol"], expect![[r#"
+        $ oacp explain out_of_petrol
+        ! error: invalid value 'out_of_petrol' for '<OUTCOME>'
+        !   [possible values: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval]
+        ! 
+        !   tip: a similar value exists: 'out_of_fuel'
+        ! 
+        ! For more information, try '--help'.
+        exit 3
+    "#]]);
+}
+
+#[test]
+fn nothing_is_kept_before_something_is_run() {
+    let session = Session::new("nothing-kept");
+    session.check(&["--version"], expect![[r#"
+        $ oacp --version
+        oacp 0.1.0
+    "#]]);
+    session.check(&["runs", "list"], expect![[r#"
+        $ oacp runs list
+        ! no runs in ~/home/runs
+    "#]]);
+    session.check(&["key", "show"], expect![[r#"
+        $ oacp key show
+        ! error: this node has no key yet
+        !   hint: the first `oacp run` makes one, and so does `oacp key new`
+        exit 2
+    "#]]);
+    assert!(!session.path("home").exists());
+}
+
+#[test]
+fn every_outcome_is_explained() {
+    let session = Session::new("explain");
+    session.check(&["explain", "out_of_fuel"], expect![[r#"
+        $ oacp explain out_of_fuel
+        out_of_fuel: the guest used up its quota of computing.
+        Whoever has the bundle can run it again and see the same end.
+        Allow more with --fuel N, 1,000,000 a millisecond, or sandbox.wasm.cpu_quota_ms in a configuration.
+    "#]]);
+    session.check(&["explain", "cancelled", "--json"], expect![[r#"
+        $ oacp explain cancelled --json
+        {"fix":"Somebody interrupted it. What had happened by then is in the bundle.","outcome":"cancelled","reexecutable":false,"text":"the run was cancelled by whoever asked for it"}
+    "#]]);
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    let session = Session::new("completions");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(session.stdout(&["completions", shell]).contains("oacp"), "{shell}");
+    }
+}
+
+#[test]
+fn init_writes_an_agent_that_runs_and_overwrites_nothing() {
+    let session = Session::with_runtimes("init");
+    session.check(&["init", "py"], expect![[r#"
+        $ oacp init py
+        wrote py/agent.py and py/oacp.yaml
+
+        next: oacp run py/agent.py --input '{"name": "Ada"}' --config py/oacp.yaml
+    "#]]);
+    session.check(&["run", "py/agent.py", "-i", r#"{"name": "Ada"}"#, "--config", "py/oacp.yaml"], expect![[r#"
+        $ oacp run py/agent.py -i {"name": "Ada"} --config py/oacp.yaml
+        {"greeting":"Hello, Ada!"}
+        !    info | greeting Ada
+        ! ok · [took] · [fuel] · oacp verify ~/home/runs/[id].json
+    "#]]);
+    session.check(&["init", "py", "--lang", "js"], expect![[r#"
+        $ oacp init py --lang js
+        ! error: `py/oacp.yaml` is there already
+        !   hint: name another directory
+        exit 3
+    "#]]);
+    session.check(&["init", "js", "--lang", "js"], expect![[r#"
+        $ oacp init js --lang js
+        wrote js/agent.js and js/oacp.yaml
+
+        next: oacp run js/agent.js --input '{"name": "Ada"}' --config js/oacp.yaml
+    "#]]);
+    session.check(&["run", "js", "--quiet"], expect![[r#"
+        $ oacp run js --quiet
+        {"greeting":"Hello, world!"}
+        !    info | greeting world
+    "#]]);
+}

@@ -1,0 +1,15 @@
+//! Sessions with the real program, compared whole: what it prints, where, and how it ends.
+//!
+//! `UPDATE_EXPECT=1 cargo test -p oacp-cli` writes the expectations anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod agents;
+mod config;
+mod demo;
+mod help;
+mod key;
+mod run;
+mod runs;
+mod session;
+mod verify;
