@@ -1,6 +1,7 @@
 """A script with `main()` behind the usual guard is a plain script, too."""
 
 import json
+import sys
 
 NUMERALS = [(1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"),
             (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")]
@@ -15,7 +16,7 @@ def roman(number):
 
 
 def main():
-    for number in json.loads(input()):
+    for number in json.load(sys.stdin):
         print(number, roman(number))
 
 

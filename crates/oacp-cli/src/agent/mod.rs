@@ -55,7 +55,7 @@ fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
         }
         Some(_) if entry.is_some() => Err(Failure::usage(format!("`{shown}` is one file: it has no other entry"))
             .hint("--entry is for a directory or a zip")),
-        Some("wasm") => Ok(Given::Component(file::read(path, COMPONENT_BYTES_MAX)?.into())),
+        Some("wasm") => component(file::read(path, COMPONENT_BYTES_MAX)?).or_context(|| format!("`{shown}` is not an agent")),
         Some(extension) if Language::of_extension(extension).is_some() => {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let name = name.parse::<SourcePath>().or_context(|| format!("the name of `{shown}` cannot be recorded"))?;
@@ -64,6 +64,16 @@ fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
         }
         _ => Err(Failure::usage(format!("cannot tell what kind of agent `{shown}` is"))
             .hint("an agent is a .py, .js, .mjs or .wasm file, a directory, or a .zip")),
+    }
+}
+
+/// Told apart here, by its first eight bytes: the engine's own words for it are for those who know its insides.
+fn component(wasm: Vec<u8>) -> Result<Given, Failure> {
+    match wasm.get(..8) {
+        Some(b"\0asm\x0d\0\x01\0") => Ok(Given::Component(wasm.into())),
+        Some(b"\0asm\x01\0\0\0") => Err(Failure::usage("it is a core WebAssembly module, not a component")
+            .hint("build it against wit/agent.wit, and make it a component: wasm-tools component new")),
+        _ => Err(Failure::usage("it is not WebAssembly")),
     }
 }
 

@@ -204,8 +204,10 @@ fn print(execution: &Execution, file: &Path, console: &Console) -> Result<(), Fa
             if let Some((file, line)) = &failure.location {
                 text.push_str(&format!("\n  at {BOLD}{}:{line}{BOLD:#}", visible(file)));
             }
-            if !failure.trace.trim().is_empty() {
-                text.push_str(&format!("\n{}", visible_lines(failure.trace.trim_end(), "    ")));
+            // Languages repeat the message in the trace.
+            let trace: Vec<&str> = failure.trace.lines().filter(|line| *line != failure.message).collect();
+            if !trace.is_empty() {
+                text.push_str(&format!("\n{}", visible_lines(&trace.join("\n"), "    ")));
             }
             if let Some(denial) = execution.denials.last().filter(|_| execution.outcome == Outcome::Denied) {
                 text.push_str(&format!("\n  {}", denial.to_string().replace('\n', "\n  ")));

@@ -87,7 +87,39 @@ fn a_single_file_s_hash_is_what_sha256sum_prints() {
     let session = Session::with_runtimes("single");
     session.write("a.py", "def run(input): return 'found'\n");
     let digest = agent_hash(&session, "a.py");
-    assert_eq!(digest, "sha256:53dbd5b37d3ea26eb57af0abb4e2ec2a4bd0bc2dc4f82b6bf15bdbd4ba5be9b4");
+    assert_eq!(digest, "sha256:b7990467d37a93ca38448f9852317fe5f06d6d6b5318a4d953b44d775f04e05b");
+}
+
+/// An agent compiled to a component: it gives its input back.
+fn echo() -> Vec<u8> {
+    const CORE: &str = r#"(module
+      (memory (export "memory") 1)
+      (global $next (mut i32) (i32.const 64))
+      (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+        (global.get $next)
+        (global.set $next (i32.add (global.get $next) (local.get 3))))
+      (func (export "run") (param $ptr i32) (param $len i32) (result i32)
+        (i32.store (i32.const 4) (local.get $ptr))
+        (i32.store (i32.const 8) (local.get $len))
+        (i32.const 0)))"#;
+    let mut core = wat::parse_str(CORE).unwrap();
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("agent")).unwrap();
+    wit_component::embed_component_metadata(&mut core, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
+    wit_component::ComponentEncoder::default().module(&core).unwrap().encode().unwrap()
+}
+
+#[test]
+fn a_component_is_an_agent_and_its_bundle_holds_it() {
+    let session = Session::with_runtimes("component");
+    session.write("echo.wasm", echo());
+    session.write("core.wasm", b"\0asm\x01\0\0\0");
+    session.stdout(&["run", "echo.wasm", "--bundle", "first.json"]);
+    session.check(&["run", "echo.wasm", "--input", "[1]", "--bundle", "run.json"], expect![[""]]);
+    session.check(&["replay", "run.json"], expect![[""]]);
+    session.check(&["runs", "list"], expect![[""]]);
+    session.check(&["run", "core.wasm"], expect![[""]]);
 }
 
 #[test]
@@ -146,13 +178,7 @@ fn what_is_no_agent_is_refused() {
         !   hint: an agent is a .py, .js, .mjs or .wasm file, a directory, or a .zip
         exit 3
     "#]]);
-    session.check(&["run", "agent.wasm", "-q"], expect![[r#"
-        $ oacp run agent.wasm -q
-        ! error: the component cannot be compiled
-        !   cause: failed to parse WebAssembly module
-        !   cause: magic header not detected: bad magic number - expected=[\n    0x0,\n    0x61,\n    0x73,\n    0x6d,\n] actual=[\n    0x6e,\n    0x6f,\n    0x74,\n    0x20,\n] (at offset 0x0)
-        exit 3
-    "#]]);
+    session.check(&["run", "agent.wasm", "-q"], expect![[""]]);
     session.check(&["run", "agent.zip"], expect![[r#"
         $ oacp run agent.zip
         ! error: cannot read the archive `agent.zip`

@@ -117,7 +117,10 @@ impl Session {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[time]"),
             (r"[\d.]+ [kMG] fuel", "[fuel]"),
             (r"[\d.]+ [kMG]?B\b", "[size]"),
-            (r"(\d+ min )?[\d.]+ m?s\b", "[took]"),
+            (r"([ +])(\d+ min )?[\d.]+ m?s\b", "$1[took]"),
+            (r"seed [0-9a-f]{12}", "seed [seed]"),
+            (r"runtime    [0-9a-f]{12}", "runtime    [runtime]"),
+            (r"uid \d+", "uid [uid]"),
         ];
         rules.iter().fold(text, |text, (pattern, name)| Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned())
     }

@@ -113,11 +113,9 @@ def install():
     pbkdf2.install()
     missing.install()
     builtins.exit = builtins.quit = _exit
-    # What this component holds, for the documentation: `sys.modules` of an agent shows the same.
-    run.modules, run.failed = modules, dict(preload.failed)
+    run.modules = modules  # for list_modules.py
     _warm()
     console.install()
     _hide_the_build()
-    preload.failed.clear()
     gc.collect()
     gc.freeze()

@@ -12,7 +12,7 @@ import importlib.util
 import io
 import linecache
 import sys
-from importlib._bootstrap_external import SourceLoader, PathFinder
+from importlib._bootstrap_external import SourceLoader
 
 BUNDLE = "<bundled>"
 

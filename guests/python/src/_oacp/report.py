@@ -1,7 +1,6 @@
 """What a run that failed reports. Nothing an agent raises may break it."""
 
 import gc
-import sys
 import traceback
 
 from oacp import CapabilityDenied

@@ -14,8 +14,6 @@ from componentize_py_types import Err
 
 from . import console, entry, files, jsontext, report
 
-_CO_COROUTINE = inspect.CO_COROUTINE
-
 
 def run(source, input):
     """Runs `source` on `input`; returns the result's JSON text or raises `Err(run-error)`."""

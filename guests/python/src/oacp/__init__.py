@@ -48,7 +48,7 @@ class CapabilityDenied(PermissionError):
     rule: Any
     """The rule that decided, or None."""
     fix: Any
-    """What would allow it, in one line, or None."""
+    """What would allow it (lines of text), or None."""
 
     def __init__(self, message: str, *, code: str = "denied", tool: str = "", call: int = 0,
                  capability: Any = None, asked: Any = None, nearest: Any = None, rule: Any = None,
