@@ -32,18 +32,21 @@ flags=(
     -fno-sanitize=all -fvisibility=hidden
     -I"$quickjs" -I"$here/core"
 )
+mkdir -p "$work/padded"
+for source in quickjs libregexp; do python3 "$here/pad.py" "$quickjs/$source.c" "$work/padded/$source.c"; done
 objects=()
 compile() { # SOURCE FLAGS…
     local object="$work/$(basename "$1" .c).o"
     zig cc "${flags[@]}" "${@:2}" -c "$1" -o "$object"
     objects+=("$object")
 }
-compile "$here/core/engine.c" -w
-for source in libregexp libunicode dtoa; do compile "$quickjs/$source.c" -w; done
+compile "$here/core/engine.c" -w -I"$work"
+compile "$work/padded/libregexp.c" -w
+for source in libunicode dtoa; do compile "$quickjs/$source.c" -w; done
 for source in main host modules text wasi; do compile "$here/core/$source.c" -Wall -Wextra -Werror; done
 
 zig cc -target wasm32-wasi -mexec-model=reactor -O2 -s \
-    -Wl,-z,stack-size=1048576 \
+    -Wl,-z,stack-size=2097152 \
     -o "$work/core.wasm" "${objects[@]}"
 
 "$work/componentize/release/componentize" \

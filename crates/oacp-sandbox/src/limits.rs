@@ -59,8 +59,9 @@ pub const INSTANCES_MAX: usize = 64;
 /// Bytes of a component that will be compiled. Attack: the compiler's time and memory.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
 
-/// Bytes of native stack for WebAssembly frames. Attack: endless recursion; the guard page behind it traps.
-pub const WASM_STACK_BYTES: usize = 4 << 20;
+/// Bytes of native stack for WebAssembly frames. Attack: endless recursion; the guard page behind it traps. Large enough that CPython meets
+/// its own limit first, which is an exception, and re-executable; pages that are not reached cost nothing.
+pub const WASM_STACK_BYTES: usize = 32 << 20;
 
 /// Fuel between two yields to the host's scheduler: some milliseconds. Attack: a busy loop that no timeout can stop.
 pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;

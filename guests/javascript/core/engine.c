@@ -1,4 +1,4 @@
-/* QuickJS-ng, unchanged, as one translation unit.
+/* QuickJS-ng as one translation unit, unchanged but for the pads of pad.py.
 
    Under `__wasi__` the engine turns its check of the stack's depth off, and endless recursion would
    end the whole instance instead of throwing. The macro is therefore undefined once the headers
@@ -24,4 +24,7 @@
 #undef __wasi__
 #define __STDC_NO_ATOMICS__ 1 /* no threads: `Atomics` stays out, as it does under `__wasi__` */
 
-#include "quickjs.c"
+/* The functions that check the depth get room in linear memory too; see pad.py. */
+#define __builtin_frame_address(level) ({ volatile char pad[384]; pad[0] = 0; (uintptr_t)pad; })
+
+#include "padded/quickjs.c"

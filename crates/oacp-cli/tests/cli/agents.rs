@@ -99,8 +99,8 @@ fn echo() -> Vec<u8> {
         (global.get $next)
         (global.set $next (i32.add (global.get $next) (local.get 3))))
       (func (export "run") (param $ptr i32) (param $len i32) (result i32)
-        (i32.store (i32.const 4) (local.get $ptr))
-        (i32.store (i32.const 8) (local.get $len))
+        (i32.store (i32.const 8) (local.get $ptr))
+        (i32.store (i32.const 12) (local.get $len))
         (i32.const 0)))"#;
     let mut core = wat::parse_str(CORE).unwrap();
     let mut resolve = wit_parser::Resolve::default();
@@ -116,10 +116,26 @@ fn a_component_is_an_agent_and_its_bundle_holds_it() {
     session.write("echo.wasm", echo());
     session.write("core.wasm", b"\0asm\x01\0\0\0");
     session.stdout(&["run", "echo.wasm", "--bundle", "first.json"]);
-    session.check(&["run", "echo.wasm", "--input", "[1]", "--bundle", "run.json"], expect![[""]]);
-    session.check(&["replay", "run.json"], expect![[""]]);
-    session.check(&["runs", "list"], expect![[""]]);
-    session.check(&["run", "core.wasm"], expect![[""]]);
+    session.check(&["run", "echo.wasm", "--input", "[1]", "--bundle", "run.json"], expect![[r#"
+        $ oacp run echo.wasm --input [1] --bundle run.json
+        [1]
+        ! ok · [took] · 14 fuel · oacp verify ~/run.json
+    "#]]);
+    session.check(&["replay", "run.json"], expect![[r#"
+        $ oacp replay run.json
+        confirmed: output, outcome, every event and the fuel are the same
+    "#]]);
+    session.check(&["runs", "list"], expect![[r#"
+        $ oacp runs list
+        ! no runs in ~/oacp/runs
+    "#]]);
+    session.check(&["run", "core.wasm"], expect![[r#"
+        $ oacp run core.wasm
+        ! error: `core.wasm` is not an agent
+        !   cause: it is a core WebAssembly module, not a component
+        !   hint: build it against wit/agent.wit, and make it a component: wasm-tools component new
+        exit 3
+    "#]]);
 }
 
 #[test]
@@ -178,7 +194,12 @@ fn what_is_no_agent_is_refused() {
         !   hint: an agent is a .py, .js, .mjs or .wasm file, a directory, or a .zip
         exit 3
     "#]]);
-    session.check(&["run", "agent.wasm", "-q"], expect![[""]]);
+    session.check(&["run", "agent.wasm", "-q"], expect![[r#"
+        $ oacp run agent.wasm -q
+        ! error: `agent.wasm` is not an agent
+        !   cause: it is not WebAssembly
+        exit 3
+    "#]]);
     session.check(&["run", "agent.zip"], expect![[r#"
         $ oacp run agent.zip
         ! error: cannot read the archive `agent.zip`

@@ -12,7 +12,7 @@ fn limits_and_level_come_from_a_named_file() {
         $ oacp run agent.py
         1
         ! note: ./oacp.yaml is not used: a file that is merely found configures nothing; give --config oacp.yaml
-        ! ok · [took] · [fuel] · oacp verify ~/home/runs/[id].json
+        ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
     "#]]);
     let run = ["run", "agent.py", "--config", "oacp.yaml", "--bundle", "run.json", "--timeout", "5000"];
     session.stdout(&run);

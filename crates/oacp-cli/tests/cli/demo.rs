@@ -54,10 +54,10 @@ fn the_demo_plays_to_its_end() {
           agent      agent.py  sha256:4049354a0ca734e9bdb788e7ea2463bbafbca7e2699ce201c2ab15abefbe376e
           input      sha256:5e15008fe9c3311645da261f258cced2be768ec4b10346a6f5e1358aeeec1be4
           output     sha256:be2a30bfc0138aced546987de1cedb8afb3a71aa001e31a49f006f8ded8fadbc
-          principal  local uid 0
+          principal  local uid [uid]
           sandbox    [id]  number 0
           isolation  STANDARD  level EXECUTION
-          runtime    4ed042d16ae7  wasmtime 48.0.8
+          runtime    [runtime]  wasmtime 48.0.8
           rights     tools weather
           used       [took] · [fuel] · [size] of memory · 2 tool calls
           again      re-executable
@@ -72,7 +72,7 @@ fn the_demo_plays_to_its_end() {
           agent.py  [size]
 
         events
-             0  start       clock [time]  seed 5f205770de5b…
+             0  start       clock [time]  seed [seed]…
              1  call 0      weather {"city":"Bergen"}
              2  done 0      ok {"celsius":9,"sky":"rain"}  +[took]
              3  log info    9 degrees and rain in Bergen

@@ -63,7 +63,7 @@ fn run_s_help_names_every_option() {
         Options:
           -i, --input <JSON|@FILE|->
                   The input: JSON, @FILE, or - for standard input
-          
+
                   [default: null]
 
               --entry <PATH>
@@ -81,7 +81,7 @@ fn run_s_help_names_every_option() {
 
               --fuel <N>
                   Computing allowed, in fuel: 1,000,000 are a millisecond of a reference machine [default:
-                  10,[took]]
+                  10,000 ms]
 
               --timeout <MS>
                   Wall time allowed, in milliseconds [default: 30,000]
@@ -152,36 +152,36 @@ fn usage_errors_end_with_3_and_a_suggestion() {
     session.check(&["rum", "agent.py"], expect![[r#"
         $ oacp rum agent.py
         ! error: unrecognized subcommand 'rum'
-        ! 
+        !
         !   tip: some similar subcommands exist: 'runs', 'run'
-        ! 
+        !
         ! Usage: oacp [OPTIONS] <COMMAND>
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);
     session.check(&["run", "agent.py", "--feul", "3"], expect![[r#"
         $ oacp run agent.py --feul 3
         ! error: unexpected argument '--feul' found
-        ! 
+        !
         !   tip: a similar argument exists: '--fuel'
-        ! 
+        !
         ! Usage: oacp run --fuel <N> <FILE>
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);
     session.check(&["run", "agent.py", "--memory-mb", "0"], expect![[r#"
         $ oacp run agent.py --memory-mb 0
         ! error: invalid value '0' for '--memory-mb <N>': 0 is not in 1..=4096
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);
     session.check(&["run", "agent.py", "--seed", "abc"], expect![[r#"
         $ oacp run agent.py --seed abc
         ! error: invalid value 'abc' for '--seed <HEX>': not a seed: expected 64 lower-case hex digits
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);
@@ -189,9 +189,9 @@ fn usage_errors_end_with_3_and_a_suggestion() {
         $ oacp explain out_of_petrol
         ! error: invalid value 'out_of_petrol' for '<OUTCOME>'
         !   [possible values: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval]
-        ! 
+        !
         !   tip: a similar value exists: 'out_of_fuel'
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);
@@ -206,7 +206,7 @@ fn nothing_is_kept_before_something_is_run() {
     "#]]);
     session.check(&["runs", "list"], expect![[r#"
         $ oacp runs list
-        ! no runs in ~/home/runs
+        ! no runs in ~/oacp/runs
     "#]]);
     session.check(&["key", "show"], expect![[r#"
         $ oacp key show
@@ -214,7 +214,7 @@ fn nothing_is_kept_before_something_is_run() {
         !   hint: the first `oacp run` makes one, and so does `oacp key new`
         exit 2
     "#]]);
-    assert!(!session.path("home").exists());
+    assert!(!session.path("oacp").exists());
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn init_writes_an_agent_that_runs_and_overwrites_nothing() {
         $ oacp run py/agent.py -i {"name": "Ada"} --config py/oacp.yaml
         {"greeting":"Hello, Ada!"}
         !    info | greeting Ada
-        ! ok · [took] · [fuel] · oacp verify ~/home/runs/[id].json
+        ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
     "#]]);
     session.check(&["init", "py", "--lang", "js"], expect![[r#"
         $ oacp init py --lang js

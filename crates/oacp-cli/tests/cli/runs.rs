@@ -40,9 +40,9 @@ fn runs_are_listed_shown_and_pruned() {
         $ oacp runs prune
         ! error: the following required arguments were not provided:
         !   <--older-than <DAYS>|--keep <N>>
-        ! 
+        !
         ! Usage: oacp runs prune <--older-than <DAYS>|--keep <N>>
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);
@@ -68,8 +68,8 @@ fn runs_are_listed_shown_and_pruned() {
 #[test]
 fn what_is_no_longer_a_bundle_is_listed_as_such() {
     let session = Session::with_runtimes("runs-damaged");
-    session.write("home/runs/01940000-0000-7000-8000-000000000000.json", "{}");
-    session.write("home/runs/notes.txt", "mine");
+    session.write("oacp/runs/01940000-0000-7000-8000-000000000000.json", "{}");
+    session.write("oacp/runs/notes.txt", "mine");
     session.check(&["runs", "list"], expect![[r#"
         $ oacp runs list
         [id]  [time]  not verified: json_shape        [size]
@@ -79,7 +79,7 @@ fn what_is_no_longer_a_bundle_is_listed_as_such() {
         [id]
         removed 1 bundle, [size]
     "#]]);
-    assert!(session.path("home/runs/notes.txt").exists());
+    assert!(session.path("oacp/runs/notes.txt").exists());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn runtimes_are_listed_exported_and_added() {
     session.check(&["runtime", "export", &digest.replace(char::is_numeric, "0"), "no.wasm"], expect![[r#"
         $ oacp runtime export sha000:0000a00000a0c0a0000fd0f000d00f00000000a0000e000000e0c00d0000a000 no.wasm
         ! error: invalid value 'sha000:0000a00000a0c0a0000fd0f000d00f00000000a0000e000000e0c00d0000a000' for '<DIGEST>': not a digest: expected `sha256:` and 64 lower-case hex digits
-        ! 
+        !
         ! For more information, try '--help'.
         exit 3
     "#]]);

@@ -63,7 +63,7 @@ impl Session {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oacp"));
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
         command.args(arguments).arg("--cache-dir").arg(cache).current_dir(&self.dir);
-        command.env_clear().env("HOME", &self.dir).env("OACP_HOME", self.dir.join("home"));
+        command.env_clear().env("HOME", &self.dir).env("OACP_HOME", self.dir.join("oacp"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -98,7 +98,8 @@ impl Session {
         let mut text = format!("$ oacp {}\n", arguments.join(" "));
         for (mark, stream) in [("", &output.stdout), ("! ", &output.stderr)] {
             for line in String::from_utf8_lossy(stream).lines() {
-                text.push_str(&format!("{mark}{line}\n"));
+                text.push_str(format!("{mark}{line}").trim_end());
+                text.push('\n');
             }
         }
         match output.status.code() {

@@ -52,8 +52,8 @@ const PRELUDE: &str = r#"
     (local.get $at))
   (func $ok (param $ptr i32) (param $len i32) (result i32)
     (i32.store (i32.const 0) (i32.const 0))
-    (i32.store (i32.const 4) (local.get $ptr))
-    (i32.store (i32.const 8) (local.get $len))
+    (i32.store (i32.const 8) (local.get $ptr))
+    (i32.store (i32.const 12) (local.get $len))
     (i32.const 0))
 "#;
 
