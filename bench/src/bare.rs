@@ -17,7 +17,10 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -35,26 +38,71 @@ impl Bare {
             .max_wasm_stack(oacp_sandbox::limits::WASM_STACK_BYTES)
             .async_stack_size(oacp_sandbox::limits::WASM_STACK_BYTES + (1 << 20));
         let engine = Engine::new(&config).expect("an engine");
-        let component = Component::new(&engine, wasm).expect("a component");
+        // Mapped from a file, as the sandbox's is: memory that is mapped costs other page faults than memory that is copied.
+        let file = crate::node::cache_dir().join(format!("bare-{name}.cwasm"));
+        std::fs::write(
+            &file,
+            engine.precompile_component(&wasm).expect("a component"),
+        )
+        .expect("a file");
+        // SAFETY: written two lines above, by this engine.
+        let component =
+            unsafe { Component::deserialize_file(&engine, &file) }.expect("a component");
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("wasi");
         // A trivial agent calls none of OACP's own interfaces.
-        linker.define_unknown_imports_as_traps(&component).expect("traps");
+        for (interface, function) in [("port", "wait"), ("tools", "start"), ("log", "log")] {
+            let mut instance = linker
+                .instance(&format!("oacp:agent/{interface}@0.1.0"))
+                .expect("an instance");
+            let called =
+                move |_: wasmtime::StoreContextMut<'_, State>, _, _: &[Val], _: &mut [Val]| {
+                    Err(wasmtime::Error::msg(format!(
+                        "a trivial agent called `{function}`"
+                    )))
+                };
+            instance.func_new(function, called).expect("a function");
+        }
         let content = text.bytes().map(Val::U8).collect();
-        let file = Val::Record(vec![("path".into(), Val::String(name.into())), ("content".into(), Val::List(content))]);
-        let source = Val::Record(vec![("files".into(), Val::List(vec![file])), ("entry".into(), Val::String(name.into()))]);
-        Self { pre: linker.instantiate_pre(&component).expect("linked"), engine, source }
+        let file = Val::Record(vec![
+            ("path".into(), Val::String(name.into())),
+            ("content".into(), Val::List(content)),
+        ]);
+        let source = Val::Record(vec![
+            ("files".into(), Val::List(vec![file])),
+            ("entry".into(), Val::String(name.into())),
+        ]);
+        Self {
+            pre: linker.instantiate_pre(&component).expect("linked"),
+            engine,
+            source,
+        }
     }
 
     pub async fn run(&self, input: &str) {
-        let state = State { wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
+        let state = State {
+            wasi: WasiCtx::builder().build(),
+            table: ResourceTable::new(),
+        };
         let mut store = Store::new(&self.engine, state);
         store.set_fuel(u64::MAX / 2).expect("fuel");
-        store.fuel_async_yield_interval(Some(oacp_sandbox::limits::FUEL_YIELD_INTERVAL)).expect("fuel");
-        let instance = self.pre.instantiate_async(&mut store).await.expect("an instance");
+        store
+            .fuel_async_yield_interval(Some(oacp_sandbox::limits::FUEL_YIELD_INTERVAL))
+            .expect("fuel");
+        let instance = self
+            .pre
+            .instantiate_async(&mut store)
+            .await
+            .expect("an instance");
         let run = instance.get_func(&mut store, "run").expect("an export");
         let mut results = [Val::Bool(false)];
-        run.call_async(&mut store, &[self.source.clone(), Val::String(input.into())], &mut results).await.expect("a result");
+        run.call_async(
+            &mut store,
+            &[self.source.clone(), Val::String(input.into())],
+            &mut results,
+        )
+        .await
+        .expect("a result");
         assert!(matches!(&results[0], Val::Result(Ok(_))), "{results:?}");
     }
 }

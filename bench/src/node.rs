@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use oacp::{Bundle, Capabilities, Expectation, ReplayVerdict, SecretKey, Source, Timestamp, Trust, Verified};
+use oacp::{
+    Bundle, Capabilities, Expectation, ReplayVerdict, SecretKey, Source, Timestamp, Trust, Verified,
+};
 use oacp_gateway::{Agent, Call, Node, NodeOptions, re_execute};
-use oacp_sandbox::{Cancel, Engine, EngineOptions, Languages, Limits, Meter, Patience, Program, Tools};
+use oacp_sandbox::{
+    Cancel, Engine, EngineOptions, Languages, Limits, Meter, Patience, Program, Tools,
+};
 use serde_json::Value;
 
 pub fn block_on<F: Future>(future: F) -> F::Output {
@@ -19,11 +23,16 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// Under the target directory, beside what cargo builds.
 pub fn cache_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("a path");
-    exe.parent().map_or_else(std::env::temp_dir, |dir| dir.join("bench-cache"))
+    exe.parent()
+        .map_or_else(std::env::temp_dir, |dir| dir.join("bench-cache"))
 }
 
 pub fn engine(meter: Meter) -> Engine {
-    Engine::new(EngineOptions { meter, cache_dir: Some(cache_dir()) }).expect("an engine")
+    Engine::new(EngineOptions {
+        meter,
+        cache_dir: Some(cache_dir()),
+    })
+    .expect("an engine")
 }
 
 pub fn node(meter: Meter) -> Node {
@@ -39,12 +48,16 @@ pub fn node(meter: Meter) -> Node {
 
 /// The language runtime's `.wasm`.
 pub fn language(name: &str) -> Vec<u8> {
-    Languages::new(None).read(&crate::language_of(name).digest().expect("a digest")).expect("a runtime")
+    Languages::new(None)
+        .read(&crate::language_of(name).digest().expect("a digest"))
+        .expect("a runtime")
 }
 
 pub fn program(node: &Node, name: &str) -> Program {
     let digest = crate::language_of(name).digest().expect("a digest");
-    node.languages().load(node.engine(), digest, &|_| {}).expect("a program")
+    node.languages()
+        .load(node.engine(), digest, &|_| {})
+        .expect("a program")
 }
 
 pub fn call(node: &Node, name: &str, text: &str, input: Value) -> Call {
@@ -52,23 +65,34 @@ pub fn call(node: &Node, name: &str, text: &str, input: Value) -> Call {
         static PROGRAMS: std::cell::RefCell<Vec<((Meter, bool), Program)>> = const { std::cell::RefCell::new(Vec::new()) };
     }
     let key = (node.engine().meter(), name.ends_with(".py"));
-    let program = PROGRAMS.with_borrow_mut(|programs| match programs.iter().find(|(k, _)| *k == key) {
-        // A program belongs to its engine; the bench makes one engine a meter and a step, so the newest is looked for.
-        Some((_, program)) if program.is_of(node.engine()) => program.clone(),
-        _ => {
-            let program = program(node, name);
-            programs.retain(|(k, _)| *k != key);
-            programs.push((key, program.clone()));
-            program
-        }
-    });
-    let source = Source::single(name.parse().expect("a path"), text.as_bytes().to_vec()).expect("a source");
+    let program =
+        PROGRAMS.with_borrow_mut(|programs| match programs.iter().find(|(k, _)| *k == key) {
+            // A program belongs to its engine; the bench makes one engine a meter and a step, so the newest is looked for.
+            Some((_, program)) if program.is_of(node.engine()) => program.clone(),
+            _ => {
+                let program = program(node, name);
+                programs.retain(|(k, _)| *k != key);
+                programs.push((key, program.clone()));
+                program
+            }
+        });
+    let source =
+        Source::single(name.parse().expect("a path"), text.as_bytes().to_vec()).expect("a source");
     Call {
-        agent: Agent::Source { program, source: Arc::new(source) },
+        agent: Agent::Source {
+            program,
+            source: Arc::new(source),
+        },
         input: input.to_string(),
-        asked: Capabilities { tools: ["hold".parse().expect("a name")].into() },
+        asked: Capabilities {
+            tools: ["hold".parse().expect("a name")].into(),
+        },
         tools: Tools::none(),
-        limits: Limits { fuel: 1 << 45, timeout_ms: 600_000, ..Limits::default() },
+        limits: Limits {
+            fuel: 1 << 45,
+            timeout_ms: 600_000,
+            ..Limits::default()
+        },
         level: None,
         nonce: None,
         audience: None,
@@ -83,9 +107,21 @@ pub fn call(node: &Node, name: &str, text: &str, input: Value) -> Call {
 pub fn verify(node: &Node, bytes: &[u8]) -> Verified {
     let now = Timestamp::from_unix_ms(4_000_000_000_000);
     let bundle = Bundle::parse(bytes).expect("a bundle");
-    bundle.verify(&Trust::this_machine("bench", node.public_key()), &Expectation::default(), now).expect("verified")
+    bundle
+        .verify(
+            &Trust::this_machine("bench", node.public_key()),
+            &Expectation::default(),
+            now,
+        )
+        .expect("verified")
 }
 
 pub fn replay(verified: &Verified, engine: &Engine) -> ReplayVerdict {
-    block_on(re_execute(verified, engine, &Languages::new(None), Patience::default(), &|_| {}))
+    block_on(re_execute(
+        verified,
+        engine,
+        &Languages::new(None),
+        Patience::default(),
+        &|_| {},
+    ))
 }

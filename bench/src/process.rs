@@ -31,8 +31,22 @@ impl Drop for Home {
 pub fn oacp() -> String {
     let exe = std::env::current_exe().expect("a path");
     let oacp = exe.with_file_name("oacp");
-    assert!(oacp.exists(), "build the program first: cargo build --release");
+    assert!(
+        oacp.exists(),
+        "build the program first: cargo build --release"
+    );
     oacp.display().to_string()
+}
+
+/// The Python interpreter itself, past whatever shim stands in front of it.
+pub fn python() -> String {
+    let found = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output();
+    found.map_or_else(
+        |_| "python3".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
 }
 
 pub struct Ended {
@@ -58,7 +72,13 @@ pub fn run(command: &[String], home: &Home) -> Option<Ended> {
     // SAFETY: the child is ours and is waited for once, here; both pointers are to live locals.
     let pid = unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) };
     let time = begun.elapsed();
-    assert!(pid > 0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{command:?} failed: {status}");
+    assert!(
+        pid > 0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
+        "{command:?} failed: {status}"
+    );
     // Linux counts it in KiB.
-    Some(Ended { time, peak_bytes: usage.ru_maxrss as u64 * 1024 })
+    Some(Ended {
+        time,
+        peak_bytes: usage.ru_maxrss as u64 * 1024,
+    })
 }

@@ -10,7 +10,11 @@ pub struct Table {
 
 impl Table {
     pub fn new(title: &str, head: &[&str]) -> Self {
-        Self { title: title.to_owned(), head: head.iter().map(|&h| h.to_owned()).collect(), rows: Vec::new() }
+        Self {
+            title: title.to_owned(),
+            head: head.iter().map(|&h| h.to_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
 
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
@@ -45,7 +49,10 @@ pub fn us(time: Duration) -> String {
 pub fn machine() -> String {
     let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = file("/proc/cpuinfo");
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("unknown CPU", |m| m.trim_start_matches(['\t', ' ', ':']));
+    let model = cpu
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map_or("unknown CPU", |m| m.trim_start_matches(['\t', ' ', ':']));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = file("/proc/sys/kernel/osrelease");
     let load = file("/proc/loadavg");

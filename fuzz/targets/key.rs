@@ -18,7 +18,10 @@ fuzz_target!(|data: &[u8]| {
         every_form_reads_back(key);
     }
     // The first bytes as a bare key: half of all are points.
-    if let Some(key) = data.first_chunk().and_then(|bytes| PublicKey::from_bytes(bytes).ok()) {
+    if let Some(key) = data
+        .first_chunk()
+        .and_then(|bytes| PublicKey::from_bytes(bytes).ok())
+    {
         assert!(data.starts_with(key.as_bytes()));
         every_form_reads_back(key);
     }

@@ -5,7 +5,12 @@ use libfuzzer_sys::fuzz_target;
 use oacp::ExecutionStatement;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(mut statement) = ExecutionStatement::parse(data) else { return };
+    let Ok(mut statement) = ExecutionStatement::parse(data) else {
+        return;
+    };
     statement.unknown.clear();
-    assert_eq!(ExecutionStatement::parse(&statement.to_payload()), Ok(statement));
+    assert_eq!(
+        ExecutionStatement::parse(&statement.to_payload()),
+        Ok(statement)
+    );
 });

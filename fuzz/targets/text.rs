@@ -7,8 +7,8 @@ use std::str::FromStr;
 use libfuzzer_sys::fuzz_target;
 use oacp::event::Seed;
 use oacp::{
-    Audience, Digest, ExecutionId, KeyId, LogOrigin, Nonce, Principal, SandboxId, SandboxName, Source, SourcePath,
-    Timestamp, ToolName,
+    Audience, Digest, ExecutionId, KeyId, LogOrigin, Nonce, Principal, SandboxId, SandboxName,
+    Source, SourcePath, Timestamp, ToolName,
 };
 
 fn one_spelling<T: FromStr + Display>(text: &str) {
@@ -34,14 +34,23 @@ fuzz_target!(|text: &str| {
 
     // The lines as the paths of one source. No path of a source may lead out of where it is unpacked.
     let paths: Vec<SourcePath> = text.lines().filter_map(|line| line.parse().ok()).collect();
-    let Some(entry) = paths.first().cloned() else { return };
+    let Some(entry) = paths.first().cloned() else {
+        return;
+    };
     for path in &paths {
         assert!(!path.as_str().starts_with('/'));
-        assert!(path.as_str().split('/').all(|segment| !matches!(segment, "" | "." | "..")));
+        assert!(
+            path.as_str()
+                .split('/')
+                .all(|segment| !matches!(segment, "" | "." | ".."))
+        );
     }
     if let Ok(source) = Source::new(paths.into_iter().map(|path| (path, Vec::new())), entry) {
-        let again = source.files().map(|(path, content)| (path.clone(), content.to_vec()));
-        let again = Source::new(again, source.entry().clone()).expect("the files of a source are a source");
+        let again = source
+            .files()
+            .map(|(path, content)| (path.clone(), content.to_vec()));
+        let again =
+            Source::new(again, source.entry().clone()).expect("the files of a source are a source");
         assert_eq!(again.hash(), source.hash());
     }
 });

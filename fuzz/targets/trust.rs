@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use oacp::Trust;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(trust) = Trust::parse(data) else { return };
+    let Ok(trust) = Trust::parse(data) else {
+        return;
+    };
     for node in trust.nodes() {
         assert_eq!(trust.node(node.key.id()), Some(node));
     }

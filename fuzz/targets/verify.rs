@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
 use oacp::limits::BUNDLE;
 use oacp::{
-    Bundle, Digest, Envelope, ExecutionStatement, Expectation, Origin, PAYLOAD_TYPE, Private, Recording, ReplayVerdict, Require,
-    SaltKey, SecretKey, Timestamp, Trust, TrustedNode,
+    Bundle, Digest, Envelope, ExecutionStatement, Expectation, Origin, PAYLOAD_TYPE, Private,
+    Recording, ReplayVerdict, Require, SaltKey, SecretKey, Timestamp, Trust, TrustedNode,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,9 +35,16 @@ const NOW_MS: i64 = 1_795_378_445_123;
 const SALT_KEY: [u8; 32] = [3; 32];
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(parts) = oacp::json::from_slice::<Parts>(data, BUNDLE) else { return };
-    let (node, sandbox) = (SecretKey::from_bytes(&[1; 32]), SecretKey::from_bytes(&[2; 32]));
-    let Ok(bundle) = Bundle::parse(parts.sign(&node, &sandbox).to_string().as_bytes()) else { return };
+    let Ok(parts) = oacp::json::from_slice::<Parts>(data, BUNDLE) else {
+        return;
+    };
+    let (node, sandbox) = (
+        SecretKey::from_bytes(&[1; 32]),
+        SecretKey::from_bytes(&[2; 32]),
+    );
+    let Ok(bundle) = Bundle::parse(parts.sign(&node, &sandbox).to_string().as_bytes()) else {
+        return;
+    };
     let node = TrustedNode {
         name: "fuzz".to_owned(),
         key: node.public(),
@@ -46,11 +53,25 @@ fuzz_target!(|data: &[u8]| {
         revoked: None,
     };
     let trust = Trust::new(vec![node], Require::default(), Origin::File).expect("one node");
-    let Ok(verified) = bundle.verify(&trust, &Expectation::default(), Timestamp::from_unix_ms(NOW_MS)) else { return };
+    let Ok(verified) = bundle.verify(
+        &trust,
+        &Expectation::default(),
+        Timestamp::from_unix_ms(NOW_MS),
+    ) else {
+        return;
+    };
 
     let statement = verified.statement();
-    assert_eq!(ExecutionStatement::parse(bundle.envelope().unverified_payload()).as_ref(), Ok(statement));
-    let digest_of = |private, content: Option<&[u8]>| verified.holds(private).then(|| content.map(Digest::of)).flatten();
+    assert_eq!(
+        ExecutionStatement::parse(bundle.envelope().unverified_payload()).as_ref(),
+        Ok(statement)
+    );
+    let digest_of = |private, content: Option<&[u8]>| {
+        verified
+            .holds(private)
+            .then(|| content.map(Digest::of))
+            .flatten()
+    };
     for (private, content, claimed) in [
         (Private::Input, verified.input(), statement.input_hash),
         (Private::Output, verified.output(), statement.output_hash),
@@ -58,32 +79,60 @@ fuzz_target!(|data: &[u8]| {
     ] {
         assert!(digest_of(private, content).is_none_or(|found| found == claimed));
     }
-    assert!(verified.source().is_none_or(|source| source.hash() == statement.agent_hash));
+    assert!(
+        verified
+            .source()
+            .is_none_or(|source| source.hash() == statement.agent_hash)
+    );
     if let (Some(recording), Some(claimed)) = (verified.recording(), &statement.recording) {
         assert_eq!(recording.root(), claimed.root);
     }
-    let report = verified.report(&ReplayVerdict::NotChecked { reason: "fuzzed".to_owned() }).to_string();
-    assert!(!report.contains('\u{1b}'), "a stranger's escape sequence reaches the terminal");
+    let report = verified
+        .report(&ReplayVerdict::NotChecked {
+            reason: "fuzzed".to_owned(),
+        })
+        .to_string();
+    assert!(
+        !report.contains('\u{1b}'),
+        "a stranger's escape sequence reaches the terminal"
+    );
 });
 
 impl Parts {
     fn sign(mut self, node: &SecretKey, sandbox: &SecretKey) -> Value {
-        let delegation = Envelope::sign(PAYLOAD_TYPE, self.delegation.to_string().into_bytes(), node);
+        let delegation =
+            Envelope::sign(PAYLOAD_TYPE, self.delegation.to_string().into_bytes(), node);
         let recording = self.events.as_ref().map(|events| {
             let events = events.iter().map(|event| event.clone().into_bytes());
             Recording::from_events(SaltKey::from_bytes(SALT_KEY), events).summary()
         });
-        if let Some(predicate) = self.statement.get_mut("predicate").and_then(Value::as_object_mut) {
+        if let Some(predicate) = self
+            .statement
+            .get_mut("predicate")
+            .and_then(Value::as_object_mut)
+        {
             predicate.insert("previous".to_owned(), json!(delegation.pae_digest()));
             if let Some(summary) = recording {
                 predicate.insert("recording".to_owned(), json!(summary));
             }
         }
-        let envelope = Envelope::sign(PAYLOAD_TYPE, self.statement.to_string().into_bytes(), sandbox);
+        let envelope = Envelope::sign(
+            PAYLOAD_TYPE,
+            self.statement.to_string().into_bytes(),
+            sandbox,
+        );
         let blobs = self.blobs.iter().chain(self.files.values());
-        let blobs: BTreeMap<String, String> =
-            blobs.map(|text| (Digest::of(text.as_bytes()).to_string(), STANDARD.encode(text))).collect();
-        let read = |envelope: &Envelope| serde_json::from_slice::<Value>(&envelope.to_json()).expect("an envelope is JSON");
+        let blobs: BTreeMap<String, String> = blobs
+            .map(|text| {
+                (
+                    Digest::of(text.as_bytes()).to_string(),
+                    STANDARD.encode(text),
+                )
+            })
+            .collect();
+        let read = |envelope: &Envelope| {
+            serde_json::from_slice::<Value>(&envelope.to_json()).expect("an envelope is JSON")
+        };
         let mut bundle = json!({
             "type": oacp::bundle::BUNDLE_V1,
             "private": self.private,
@@ -92,11 +141,15 @@ impl Parts {
             "blobs": blobs,
         });
         if let Some(events) = self.events {
-            bundle["recording"] = json!({ "salt_key": STANDARD.encode(SALT_KEY), "events": events });
+            bundle["recording"] =
+                json!({ "salt_key": STANDARD.encode(SALT_KEY), "events": events });
         }
         if let Some(entry) = self.entry {
-            let files: BTreeMap<_, _> =
-                self.files.iter().map(|(path, text)| (path, Digest::of(text.as_bytes()))).collect();
+            let files: BTreeMap<_, _> = self
+                .files
+                .iter()
+                .map(|(path, text)| (path, Digest::of(text.as_bytes())))
+                .collect();
             bundle["source"] = json!({ "entry": entry, "files": files });
         }
         bundle

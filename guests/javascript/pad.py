@@ -36,7 +36,7 @@ with open(source, encoding="utf-8") as file:
     text = file.read()
 for name, size in PADS[os.path.basename(source)].items():
     definition = re.compile(rf"^static [^;{{}}]*?\b{name}\([^;{{}}]*?\)\n\{{\n", re.M)
-    text, count = definition.subn(lambda found: found[0] + f"    volatile char oacp_pad[{size}];\n    oacp_pad[0] = 0;\n", text)
+    text, count = definition.subn(lambda found: found[0] + f"    char oacp_pad[{size}];\n    __asm__ volatile(\"\" : : \"r\"(oacp_pad));\n", text)
     if count != 1:
         sys.exit(f"{source}: {count} definitions of {name}, expected one")
 with open(output, "w", encoding="utf-8") as file:

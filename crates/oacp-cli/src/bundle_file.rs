@@ -36,11 +36,16 @@ pub(crate) fn write(path: &Path, bundle: &Bundle, existing: Existing) -> Result<
 
 /// The refusal to write over a bundle.
 pub(crate) fn taken(path: &Path) -> Failure {
-    Failure::usage(format!("`{}` is there already", path.display())).hint("name another file, or give --force to replace it")
+    Failure::usage(format!("`{}` is there already", path.display()))
+        .hint("name another file, or give --force to replace it")
 }
 
 /// Verifies a bundle by this machine's clock.
-pub(crate) fn verify(bundle: &Bundle, trust: &Trust, expectation: &Expectation) -> Result<Verified, Failure> {
+pub(crate) fn verify(
+    bundle: &Bundle,
+    trust: &Trust,
+    expectation: &Expectation,
+) -> Result<Verified, Failure> {
     bundle.verify(trust, expectation, now()).map_err(refused)
 }
 
@@ -60,9 +65,9 @@ pub(crate) fn refused(refusal: Refusal) -> Failure {
 
 fn hint(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
-        Refusal::ForeignNodeKey { .. } => {
-            Some("get the node's trust file from whoever runs it (`oacp key export` there), and give it with --trust FILE")
-        }
+        Refusal::ForeignNodeKey { .. } => Some(
+            "get the node's trust file from whoever runs it (`oacp key export` there), and give it with --trust FILE",
+        ),
         Refusal::TimestampInFuture { .. } => Some("check this machine's clock"),
         _ => None,
     }
@@ -70,6 +75,8 @@ fn hint(refusal: &Refusal) -> Option<&'static str> {
 
 /// The time, by this machine's clock.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -176,13 +176,16 @@ pub(crate) struct RunOptions {
 pub(crate) fn for_run(path: &Path) -> Result<RunOptions, Failure> {
     let name = path.display().to_string();
     let bytes = file::read(path, CONFIG_BYTES_MAX).or_usage()?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
     yaml::from_str::<Config>(&text, &name)?.for_run(&name)
 }
 
 /// The JSON schema that editors use.
 pub(crate) fn schema() -> serde_json::Value {
-    let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<Config>();
+    let schema = schemars::generate::SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<Config>();
     schema.to_value()
 }
 
@@ -196,19 +199,41 @@ impl Config {
             limits.memory_bytes_max = usize::try_from(mb << 20).unwrap_or(usize::MAX);
         }
         if let Some(ms) = &wasm.cpu_quota_ms {
-            limits.fuel = within(ms, 1..=QUOTA_MS_MAX, "sandbox.wasm.cpu_quota_ms", name)? * FUEL_PER_QUOTA_MS;
+            limits.fuel = within(ms, 1..=QUOTA_MS_MAX, "sandbox.wasm.cpu_quota_ms", name)?
+                * FUEL_PER_QUOTA_MS;
         }
-        Ok(RunOptions { limits, level: self.attestation.level.as_ref().map(|level| level.value.into()) })
+        Ok(RunOptions {
+            limits,
+            level: self
+                .attestation
+                .level
+                .as_ref()
+                .map(|level| level.value.into()),
+        })
     }
 
     fn refuse_what_is_not_built(&self, name: &str) -> Result<(), Failure> {
-        let Self { sandbox, attestation } = self;
+        let Self {
+            sandbox,
+            attestation,
+        } = self;
         let refuse = |at, key: &str, fix: &str| {
-            let message = format!("{}: `{key}` is not built yet, so a run cannot honour it", yaml::place(name, at));
+            let message = format!(
+                "{}: `{key}` is not built yet, so a run cannot honour it",
+                yaml::place(name, at)
+            );
             Err(Failure::usage(message).hint(fix))
         };
-        if let Some(asked) = sandbox.default_type.as_ref().filter(|asked| asked.value != SandboxType::Standard) {
-            return refuse(asked.referenced, "sandbox.default_type", "only `standard` can be given; set that, or leave it out");
+        if let Some(asked) = sandbox
+            .default_type
+            .as_ref()
+            .filter(|asked| asked.value != SandboxType::Standard)
+        {
+            return refuse(
+                asked.referenced,
+                "sandbox.default_type",
+                "only `standard` can be given; set that, or leave it out",
+            );
         }
         let capabilities = &sandbox.capabilities;
         let lists = [
@@ -225,29 +250,55 @@ impl Config {
             }
         }
         if let Some(enabled) = sandbox.tee.enabled.as_ref().filter(|enabled| enabled.value) {
-            return refuse(enabled.referenced, "sandbox.tee.enabled", "set it to false, or leave it out");
+            return refuse(
+                enabled.referenced,
+                "sandbox.tee.enabled",
+                "set it to false, or leave it out",
+            );
         }
         if let Some(level) = &attestation.level
             && matches!(level.value, LevelName::Full | LevelName::Hardware)
         {
-            return refuse(level.referenced, "attestation.level", "set it to `basic` or `execution`, or leave it out");
+            return refuse(
+                level.referenced,
+                "attestation.level",
+                "set it to `basic` or `execution`, or leave it out",
+            );
         }
         if let Some(registry) = &attestation.registry {
-            return refuse(registry.referenced, "attestation.registry", "leave it out; bundles are kept in ~/.oacp/runs");
+            return refuse(
+                registry.referenced,
+                "attestation.registry",
+                "leave it out; bundles are kept in ~/.oacp/runs",
+            );
         }
         if let Some(days) = &attestation.retention_days {
-            return refuse(days.referenced, "attestation.retention_days", "leave it out, and use `oacp runs prune`");
+            return refuse(
+                days.referenced,
+                "attestation.retention_days",
+                "leave it out, and use `oacp runs prune`",
+            );
         }
         Ok(())
     }
 }
 
-fn within(number: &Spanned<u64>, range: std::ops::RangeInclusive<u64>, key: &str, name: &str) -> Result<u64, Failure> {
+fn within(
+    number: &Spanned<u64>,
+    range: std::ops::RangeInclusive<u64>,
+    key: &str,
+    name: &str,
+) -> Result<u64, Failure> {
     if range.contains(&number.value) {
         return Ok(number.value);
     }
     let place = yaml::place(name, number.referenced);
-    Err(Failure::usage(format!("{place}: `{key}` is {}, expected {} to {}", number.value, range.start(), range.end())))
+    Err(Failure::usage(format!(
+        "{place}: `{key}` is {}, expected {} to {}",
+        number.value,
+        range.start(),
+        range.end()
+    )))
 }
 
 #[cfg(test)]
@@ -263,14 +314,21 @@ mod tests {
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(&file, &current).unwrap();
         }
-        assert!(std::fs::read_to_string(&file).unwrap() == current, "run the test with UPDATE_EXPECT=1 and check docs/oacp.schema.json in");
+        assert!(
+            std::fs::read_to_string(&file).unwrap() == current,
+            "run the test with UPDATE_EXPECT=1 and check docs/oacp.schema.json in"
+        );
     }
 
     #[test]
     fn the_founding_document_s_file_is_read_in_full() {
-        let config: Config = yaml::from_str(FOUNDING, "oacp.yaml").unwrap_or_else(|_| panic!("every key parses"));
+        let config: Config =
+            yaml::from_str(FOUNDING, "oacp.yaml").unwrap_or_else(|_| panic!("every key parses"));
         assert_eq!(config.sandbox.wasm.cpu_quota_ms.unwrap().value, 1000);
-        assert_eq!(config.sandbox.capabilities.network.denylist.unwrap().value, ["169.254.0.0/16"]);
+        assert_eq!(
+            config.sandbox.capabilities.network.denylist.unwrap().value,
+            ["169.254.0.0/16"]
+        );
         assert_eq!(config.sandbox.tee.provider, Some(TeeProvider::IntelSgx));
         assert_eq!(config.attestation.retention_days.unwrap().value, 90);
     }

@@ -50,6 +50,13 @@ impl Console {
         out.flush()
     }
 
+    /// Prints bytes as they are, and nothing more.
+    pub(crate) fn print_exactly(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
     /// Says something in passing, on standard error.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {

@@ -19,14 +19,21 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if acts(character) { shown.extend(character.escape_default()) } else { shown.push(character) }
+        if acts(character) {
+            shown.extend(character.escape_default())
+        } else {
+            shown.push(character)
+        }
     }
     Cow::Owned(shown)
 }
 
 /// Lines, each visible and indented.
 pub(crate) fn visible_lines(text: &str, indent: &str) -> String {
-    text.lines().map(|line| format!("{indent}{}", visible(line))).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| format!("{indent}{}", visible(line)))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A JSON text on one line, the same value: line breaks between tokens become spaces, and what a terminal would obey within strings
@@ -57,16 +64,23 @@ mod tests {
 
     #[test]
     fn what_a_terminal_obeys_is_shown_instead() {
-        assert_eq!(visible("a\u{1b}[2Jb\r\u{9b}\u{202e}c\u{7f}"), "a\\u{1b}[2Jb\\r\\u{9b}\\u{202e}c\\u{7f}");
+        assert_eq!(
+            visible("a\u{1b}[2Jb\r\u{9b}\u{202e}c\u{7f}"),
+            "a\\u{1b}[2Jb\\r\\u{9b}\\u{202e}c\\u{7f}"
+        );
         assert_eq!(visible("naïve ü 日本"), "naïve ü 日本");
         assert_eq!(visible_lines("a\nb\u{7}", "  "), "  a\n  b\\u{7}");
     }
 
     #[test]
     fn a_result_becomes_one_line_of_the_same_value() {
-        let pretty = "{\n\t\"a\": [1.0,\r\n 12345678901234567890],\n \"b\": \"\u{9b}\u{202e}\\n\"\n}\n";
+        let pretty =
+            "{\n\t\"a\": [1.0,\r\n 12345678901234567890],\n \"b\": \"\u{9b}\u{202e}\\n\"\n}\n";
         let line = json_line(pretty);
-        assert_eq!(line, "{  \"a\": [1.0,   12345678901234567890],  \"b\": \"\\u009b\\u202e\\n\" }");
+        assert_eq!(
+            line,
+            "{  \"a\": [1.0,   12345678901234567890],  \"b\": \"\\u009b\\u202e\\n\" }"
+        );
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(value(&line), value(pretty));
     }

@@ -38,37 +38,65 @@ pub(crate) struct Failure {
 /// Any error that nobody has judged is one that kept the program from its work.
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { exit: Exit::Unable, error: error.into(), hint: None, code: None }
+        Self {
+            exit: Exit::Unable,
+            error: error.into(),
+            hint: None,
+            code: None,
+        }
     }
 }
 
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, error: anyhow::Error::msg(message.into()), hint: None, code: None }
+        Self {
+            exit: Exit::Usage,
+            error: anyhow::Error::msg(message.into()),
+            hint: None,
+            code: None,
+        }
     }
 
     pub(crate) fn unable(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Unable, error: anyhow::Error::msg(message.into()), hint: None, code: None }
+        Self {
+            exit: Exit::Unable,
+            error: anyhow::Error::msg(message.into()),
+            hint: None,
+            code: None,
+        }
     }
 
     /// Says how to mend it.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 
     /// A bundle was refused, or could not be checked.
     pub(crate) fn refused(self, exit: Exit, code: &'static str) -> Self {
-        Self { exit, code: Some(code), ..self }
+        Self {
+            exit,
+            code: Some(code),
+            ..self
+        }
     }
 
     /// What went wrong, with its causes and code, on one line.
     pub(crate) fn message(&self) -> String {
-        let code = self.code.map(|code| format!(" ({code})")).unwrap_or_default();
+        let code = self
+            .code
+            .map(|code| format!(" ({code})"))
+            .unwrap_or_default();
         format!("{:#}{code}", self.error)
     }
 
     fn with_context(self, context: String) -> Self {
-        Self { error: self.error.context(context), ..self }
+        Self {
+            error: self.error.context(context),
+            ..self
+        }
     }
 
     /// Prints it for a person, and as JSON if that was asked for.
@@ -79,13 +107,20 @@ impl Failure {
             return Exit::Unable;
         }
         let message = self.error.to_string();
-        let causes: Vec<String> = self.error.chain().skip(1).map(ToString::to_string).collect();
+        let causes: Vec<String> = self
+            .error
+            .chain()
+            .skip(1)
+            .map(ToString::to_string)
+            .collect();
         let label = match (self.code, self.exit) {
             (Some(_), Exit::No) => "refused",
             (Some(_), _) => "not checked",
             (None, _) => "error",
         };
-        let message_shown = self.code.map_or_else(|| message.clone(), |code| format!("{message} ({code})"));
+        let message_shown = self
+            .code
+            .map_or_else(|| message.clone(), |code| format!("{message} ({code})"));
         console.error(label, &message_shown, &causes, self.hint.as_deref());
         if console.json {
             let error = json!({ "code": self.code, "message": message, "causes": causes, "hint": self.hint });
@@ -108,7 +143,10 @@ pub(crate) trait Judge<T> {
 
 impl<T, E: Into<Failure>> Judge<T> for Result<T, E> {
     fn or_usage(self) -> Result<T, Failure> {
-        self.map_err(|e| Failure { exit: Exit::Usage, ..e.into() })
+        self.map_err(|e| Failure {
+            exit: Exit::Usage,
+            ..e.into()
+        })
     }
 
     fn or_context(self, context: impl FnOnce() -> String) -> Result<T, Failure> {

@@ -9,7 +9,8 @@ use crate::failure::{Failure, Judge};
 /// Reads a file, or standard input for `-`, of at most `bytes_max` bytes.
 pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
-        return read_all(io::stdin().lock(), bytes_max).or_context(|| "cannot read standard input".to_owned());
+        return read_all(io::stdin().lock(), bytes_max)
+            .or_context(|| "cannot read standard input".to_owned());
     }
     let bytes = File::open(path).and_then(|file| {
         if file.metadata()?.is_dir() {
@@ -25,7 +26,10 @@ pub(crate) fn read_all(reader: impl Read, bytes_max: usize) -> io::Result<Vec<u8
     let mut bytes = Vec::new();
     reader.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > bytes_max {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {bytes_max} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -54,7 +58,9 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::
         Existing::Replace => fs::rename(&temporary.path, path)?,
         // A link fails if the name is taken; a rename would not.
         Existing::Keep => match fs::hard_link(&temporary.path, path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists && !path.try_exists()? => fs::rename(&temporary.path, path)?,
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists && !path.try_exists()? => {
+                fs::rename(&temporary.path, path)?
+            }
             linked => linked?,
         },
     }
@@ -97,7 +103,9 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<(), Failure> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).or_context(|| format!("cannot create the directory `{}`", dir.display()))
+    builder
+        .create(dir)
+        .or_context(|| format!("cannot create the directory `{}`", dir.display()))
 }
 
 #[cfg(unix)]
@@ -121,18 +129,32 @@ mod tests {
         let file = dir.join("a.json");
         write_whole(&file, b"one", Existing::Keep).unwrap();
         let kept = write_whole(&file, b"two", Existing::Keep).unwrap_err();
-        assert_eq!((kept.kind(), fs::read(&file).unwrap()), (io::ErrorKind::AlreadyExists, b"one".to_vec()));
+        assert_eq!(
+            (kept.kind(), fs::read(&file).unwrap()),
+            (io::ErrorKind::AlreadyExists, b"one".to_vec())
+        );
         write_whole(&file, b"two", Existing::Replace).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no temporary file stays");
+        assert_eq!(
+            fs::read_dir(&dir).unwrap().count(),
+            1,
+            "no temporary file stays"
+        );
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions()) & 0o777, 0o600);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions())
+                & 0o777,
+            0o600
+        );
         fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn a_limit_is_met_exactly() {
         assert_eq!(read_all(&b"abc"[..], 3).unwrap(), b"abc");
-        assert_eq!(read_all(&b"abcd"[..], 3).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(
+            read_all(&b"abcd"[..], 3).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
     }
 }

@@ -27,7 +27,10 @@ impl Home {
             Some(dir) => std::path::absolute(dir)?,
             None => env::home_dir()
                 .filter(|home| home.is_absolute())
-                .ok_or_else(|| Failure::unable("this user has no home directory").hint("set OACP_HOME to a directory"))?
+                .ok_or_else(|| {
+                    Failure::unable("this user has no home directory")
+                        .hint("set OACP_HOME to a directory")
+                })?
                 .join(".oacp"),
         };
         let cache = cache.unwrap_or_else(|| dir.join("cache"));
@@ -62,13 +65,23 @@ impl Home {
 
 /// A path as a person would type it in a shell: `~` for the home directory, quoted if it has to be.
 pub(crate) fn shown(path: &Path) -> String {
-    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "/._-+,=:@%~".contains(c));
-    let under_home = env::home_dir().and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf));
+    let plain = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_alphanumeric() || "/._-+,=:@%~".contains(c))
+    };
+    let under_home =
+        env::home_dir().and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf));
     match under_home.as_deref().and_then(Path::to_str) {
         Some(rest) if plain(rest) => format!("~/{rest}"),
         _ => {
             let text = path.to_string_lossy();
-            if plain(&text) { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+            if plain(&text) {
+                text.into_owned()
+            } else {
+                format!("'{}'", text.replace('\'', r"'\''"))
+            }
         }
     }
 }

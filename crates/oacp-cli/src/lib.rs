@@ -7,7 +7,15 @@
 //! environment (`OACP_HOME`, `NO_COLOR`), the home directory and the configuration, once, and hands typed options inwards.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
 
 mod agent;
 mod bundle_file;
@@ -41,13 +49,21 @@ use crate::home::Home;
 /// Runs an agent that nobody has reason to trust, and writes a bundle from which a stranger, offline, can check who ran what, with
 /// which rights, on which input, what it called and what came out, and run it again.
 #[derive(Parser)]
-#[command(name = "oacp", version, max_term_width = 120, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 yes, 1 no (the agent failed, the bundle is refused), 2 it could not be done or checked, 3 usage.\n\
-    Everything is kept under ~/.oacp, or under $OACP_HOME.")]
+#[command(
+    name = "oacp",
+    version,
+    max_term_width = 120,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 yes, 1 no (the agent failed, the bundle is refused), 2 it could not be done or checked, 3 usage.\n\
+    Everything is kept under ~/.oacp, or under $OACP_HOME."
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
-    /// Print one JSON object, with a stable schema, instead of text
+    /// Print JSON on one line, with a stable schema, instead of text
     #[arg(long, global = true, display_order = 100)]
     json: bool,
     /// Print no progress, no notes and no summary
@@ -66,10 +82,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let asked_for_help = !error.use_stderr();
             // Nothing is left to do when the terminal is gone.
             let _ = error.print();
-            return if asked_for_help { Exit::Yes } else { Exit::Usage }.into();
+            return if asked_for_help {
+                Exit::Yes
+            } else {
+                Exit::Usage
+            }
+            .into();
         }
     };
-    let console = Console { json: line.json, quiet: line.quiet };
+    let console = Console {
+        json: line.json,
+        quiet: line.quiet,
+    };
     let done = Home::locate(line.cache_dir).and_then(|home| line.command.run(&home, &console));
     match done {
         Ok(exit) => exit.into(),
@@ -77,7 +101,44 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The command line's description, for the checks on it.
+/// The command line's description.
 pub(crate) fn description() -> clap::Command {
     <CommandLine as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        description().debug_assert();
+    }
+
+    #[test]
+    fn the_documentation_names_every_command_and_option() {
+        const DOCUMENTATION: &str = include_str!("../../../docs/cli.md");
+        fn check(command: &clap::Command, path: &str) {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !argument.is_hide_set())
+            {
+                if let Some(long) = argument
+                    .get_long()
+                    .filter(|long| !matches!(*long, "help" | "version"))
+                {
+                    assert!(
+                        DOCUMENTATION.contains(&format!("`--{long}")),
+                        "{path} --{long}"
+                    );
+                }
+            }
+            for command in command.get_subcommands() {
+                let path = format!("{path} {}", command.get_name());
+                assert!(DOCUMENTATION.contains(&format!("`{path}")), "{path}");
+                check(command, &path);
+            }
+        }
+        check(&description(), "oacp");
+    }
 }

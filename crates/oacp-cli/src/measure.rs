@@ -9,7 +9,11 @@ pub(crate) fn duration(duration: Duration) -> String {
         ..10.0 => format!("{ms:.1} ms"),
         ..1000.0 => format!("{ms:.0} ms"),
         ..60_000.0 => format!("{:.1} s", ms / 1e3),
-        _ => format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60),
+        _ => format!(
+            "{} min {} s",
+            duration.as_secs() / 60,
+            duration.as_secs() % 60
+        ),
     }
 }
 
@@ -45,9 +49,26 @@ mod tests {
     #[test]
     fn quantities_keep_three_digits() {
         let ms = |ms| duration(Duration::from_micros(ms));
-        assert_eq!([ms(4_123), ms(41_230), ms(12_345_000), ms(125_000_000)], ["4.1 ms", "41 ms", "12.3 s", "2 min 5 s"]);
-        assert_eq!([count(7), count(12_345), count(12_345_678), count(2_000_000_000)], ["7", "12.3 k", "12.3 M", "2.0 G"]);
-        assert_eq!([bytes(7), bytes(12_345), bytes(28_600_000)], ["7 B", "12.3 kB", "28.6 MB"]);
-        assert_eq!([plural(1, "event"), plural(2, "event")], ["1 event", "2 events"]);
+        assert_eq!(
+            [ms(4_123), ms(41_230), ms(12_345_000), ms(125_000_000)],
+            ["4.1 ms", "41 ms", "12.3 s", "2 min 5 s"]
+        );
+        assert_eq!(
+            [
+                count(7),
+                count(12_345),
+                count(12_345_678),
+                count(2_000_000_000)
+            ],
+            ["7", "12.3 k", "12.3 M", "2.0 G"]
+        );
+        assert_eq!(
+            [bytes(7), bytes(12_345), bytes(28_600_000)],
+            ["7 B", "12.3 kB", "28.6 MB"]
+        );
+        assert_eq!(
+            [plural(1, "event"), plural(2, "event")],
+            ["1 event", "2 events"]
+        );
     }
 }

@@ -15,7 +15,9 @@ use crate::file::{self, Existing};
 use crate::home::{Home, shown};
 
 /// RFC 8410, 7: all of a PKCS#8 `OneAsymmetricKey` for Ed25519 but the 32 bytes of the seed.
-const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+];
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----\n";
 const PEM_END: &str = "\n-----END PRIVATE KEY-----";
 
@@ -29,7 +31,11 @@ pub(crate) fn load_or_make(home: &Home, console: &Console) -> Result<SecretKey, 
     }
     match make(home) {
         Ok(key) => {
-            console.note(&format!("made this node's key {} in {}", key.public().id(), shown(&home.key_file())));
+            console.note(&format!(
+                "made this node's key {} in {}",
+                key.public().id(),
+                shown(&home.key_file())
+            ));
             Ok(key)
         }
         // Another process was first: its key is the node's.
@@ -49,22 +55,30 @@ pub(crate) fn load(home: &Home) -> Result<Option<SecretKey>, Failure> {
     let path = home.key_file();
     match fs::metadata(&path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e).or_context(|| format!("cannot read the node's key `{}`", path.display())),
+        Err(e) => {
+            return Err(e).or_context(|| format!("cannot read the node's key `{}`", path.display()));
+        }
         Ok(metadata) => refuse_if_shared(&path, &metadata)?,
     }
-    let bytes = Zeroizing::new(file::read(&path, KEY_FILE_BYTES_MAX)?);
+    read(&path).map(Some)
+}
+
+fn read(path: &Path) -> Result<SecretKey, Failure> {
+    let bytes = Zeroizing::new(file::read(path, KEY_FILE_BYTES_MAX)?);
     let seed = parse(&bytes).ok_or_else(|| {
         Failure::unable(format!("the node's key `{}` is damaged", path.display()))
             .hint("restore it from a backup; `oacp key new --force` makes another, which no trust file knows")
     })?;
-    Ok(Some(SecretKey::from_bytes(&seed)))
+    Ok(SecretKey::from_bytes(&seed))
 }
 
 /// Makes a key where there is none.
 pub(crate) fn make(home: &Home) -> Result<SecretKey, Failure> {
     home.create()?;
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut_slice()).map_err(io::Error::from).or_context(|| "the system gives no randomness".to_owned())?;
+    getrandom::fill(seed.as_mut_slice())
+        .map_err(io::Error::from)
+        .or_context(|| "the system gives no randomness".to_owned())?;
     let mut der = Zeroizing::new(PKCS8_PREFIX.to_vec());
     der.extend_from_slice(seed.as_slice());
     let body = Zeroizing::new(STANDARD.encode(&*der));
@@ -81,13 +95,16 @@ pub(crate) fn put_aside(home: &Home) -> Result<Option<PathBuf>, Failure> {
     if !path.try_exists()? {
         return Ok(None);
     }
-    let name = match load(home) {
-        Ok(Some(key)) => key.public().id().to_string().chars().take(12).collect(),
-        _ => "damaged".to_owned(),
+    let name = match read(&path) {
+        Ok(key) => key.public().id().to_string().chars().take(12).collect(),
+        Err(_) => "damaged".to_owned(),
     };
     let aside = path.with_extension(format!("key.{name}"));
     if aside.try_exists()? {
-        return Err(Failure::unable(format!("`{}` is in the way", aside.display())).hint("move it elsewhere"));
+        return Err(
+            Failure::unable(format!("`{}` is in the way", aside.display()))
+                .hint("move it elsewhere"),
+        );
     }
     fs::rename(&path, &aside)?;
     Ok(Some(aside))
@@ -107,8 +124,14 @@ fn refuse_if_shared(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure>
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(Failure::unable(format!("the node's key `{}` can be read by others (mode {mode:o})", path.display()))
-        .hint(format!("chmod 600 {}; if somebody may have read it, make another: oacp key new --force", shown(path))))
+    Err(Failure::unable(format!(
+        "the node's key `{}` can be read by others (mode {mode:o})",
+        path.display()
+    ))
+    .hint(format!(
+        "chmod 600 {}; if somebody may have read it, make another: oacp key new --force",
+        shown(path)
+    )))
 }
 
 #[cfg(not(unix))]

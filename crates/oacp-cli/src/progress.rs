@@ -19,7 +19,12 @@ pub(crate) struct Loading<'a> {
 
 impl<'a> Loading<'a> {
     pub(crate) fn new(console: &'a Console, what: impl Into<String>) -> Self {
-        Self { console, what: what.into(), spinner: RefCell::new(None), begun: Cell::new(None) }
+        Self {
+            console,
+            what: what.into(),
+            spinner: RefCell::new(None),
+            begun: Cell::new(None),
+        }
     }
 
     /// Takes one report.
@@ -29,7 +34,10 @@ impl<'a> Loading<'a> {
                 let bytes = measure::bytes(bytes as u64);
                 self.begin(&format!("compiling {} ({bytes}), once", self.what));
             }
-            Progress::Waiting => self.begin(&format!("waiting for another process that compiles {}", self.what)),
+            Progress::Waiting => self.begin(&format!(
+                "waiting for another process that compiles {}",
+                self.what
+            )),
             Progress::Ready => self.end(),
         }
     }
@@ -54,7 +62,11 @@ impl<'a> Loading<'a> {
         if let Some(spinner) = self.spinner.take() {
             spinner.finish_and_clear();
             if let Some(begun) = self.begun.take() {
-                self.console.note(&format!("{} is ready after {}", self.what, measure::duration(begun.elapsed())));
+                self.console.note(&format!(
+                    "{} is ready after {}",
+                    self.what,
+                    measure::duration(begun.elapsed())
+                ));
             }
         }
     }

@@ -17,7 +17,10 @@ use crate::progress::Loading;
 pub(crate) fn engine(home: &Home) -> Result<Engine, Failure> {
     home.create()?;
     let cache_dir = Some(home.cache().to_path_buf());
-    Ok(Engine::new(EngineOptions { meter: Meter::Fuel, cache_dir })?)
+    Ok(Engine::new(EngineOptions {
+        meter: Meter::Fuel,
+        cache_dir,
+    })?)
 }
 
 /// The language runtimes at hand.
@@ -26,16 +29,30 @@ pub(crate) fn languages(home: &Home) -> Languages {
 }
 
 /// Makes an agent runnable: loads its language runtime, or its own component.
-pub(crate) fn load(agent: Given, engine: &Engine, languages: &Languages, console: &Console) -> Result<Agent, Failure> {
+pub(crate) fn load(
+    agent: Given,
+    engine: &Engine,
+    languages: &Languages,
+    console: &Console,
+) -> Result<Agent, Failure> {
     match agent {
         Given::Source { language, source } => {
             let loading = Loading::new(console, format!("the {} runtime", language.name()));
-            let program = languages.load(engine, language.digest()?, &|progress| loading.report(progress))?;
-            Ok(Agent::Source { program, source: Arc::new(source) })
+            let program = languages.load(engine, language.digest()?, &|progress| {
+                loading.report(progress)
+            })?;
+            Ok(Agent::Source {
+                program,
+                source: Arc::new(source),
+            })
         }
         Given::Component(wasm) => {
             let loading = Loading::new(console, "the component");
-            let program = engine.load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|progress| loading.report(progress)).or_usage()?;
+            let program = engine
+                .load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|progress| {
+                    loading.report(progress)
+                })
+                .or_usage()?;
             if program.is_language() {
                 return Err(Failure::usage("the component is a language runtime, not an agent")
                     .hint("give it an agent: name a .py or .js file; `oacp runtime add` adds a runtime"));
@@ -47,7 +64,10 @@ pub(crate) fn load(agent: Given, engine: &Engine, languages: &Languages, console
 
 /// An executor for one run: the guest computes on one thread while signals are heard on another.
 pub(crate) fn executor() -> Result<Runtime, Failure> {
-    let executor = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let executor = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
     executor.or_context(|| "cannot start threads".to_owned())
 }
 
@@ -81,7 +101,10 @@ async fn interrupt() -> std::io::Result<()> {
 
 /// Whichever is there first.
 #[cfg(unix)]
-async fn first<A, B>(mut one: std::pin::Pin<&mut A>, mut other: std::pin::Pin<&mut B>) -> std::io::Result<()>
+async fn first<A, B>(
+    mut one: std::pin::Pin<&mut A>,
+    mut other: std::pin::Pin<&mut B>,
+) -> std::io::Result<()>
 where
     A: Future<Output = std::io::Result<()>>,
     B: Future<Output = Option<()>>,

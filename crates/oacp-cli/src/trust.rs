@@ -18,12 +18,17 @@ pub(crate) fn load(path: Option<&Path>, home: &Home) -> Result<Trust, Failure> {
         Some(path) => {
             let name = path.display().to_string();
             let bytes = file::read(path, oacp::limits::TRUST.bytes_max).or_usage()?;
-            let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
             parse(&text, &name)
         }
         None => match node_key::load(home)? {
             Some(key) => Ok(Trust::this_machine(THIS_MACHINE, key.public())),
-            None => Ok(Trust::new(Vec::new(), Require::default(), Origin::ThisMachine)?),
+            None => Ok(Trust::new(
+                Vec::new(),
+                Require::default(),
+                Origin::ThisMachine,
+            )?),
         },
     }
 }

@@ -27,22 +27,35 @@ pub(crate) fn place(name: &str, at: serde_saphyr::Location) -> String {
 
 fn refusal(error: &Error, text: &str, name: &str) -> Failure {
     let error = error.without_snippet();
-    let place = error.location().map_or_else(|| name.to_owned(), |at| place(name, at));
-    let line = error.location().and_then(|at| text.lines().nth((at.line() as usize).saturating_sub(1)));
-    let line = line.map(|line| format!(": `{}`", line.trim())).unwrap_or_default();
+    let place = error
+        .location()
+        .map_or_else(|| name.to_owned(), |at| place(name, at));
+    let line = error
+        .location()
+        .and_then(|at| text.lines().nth((at.line() as usize).saturating_sub(1)));
+    let line = line
+        .map(|line| format!(": `{}`", line.trim()))
+        .unwrap_or_default();
     match error {
-        Error::SerdeUnknownField { field, expected, .. } => {
-            unknown("unknown key", field, expected, &place)
+        Error::SerdeUnknownField {
+            field, expected, ..
+        } => unknown("unknown key", field, expected, &place),
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => unknown("unknown value", variant, expected, &place),
+        Error::DuplicateMappingKey { key, .. } => Failure::usage(format!(
+            "{place}: the key `{}` is given twice",
+            key.as_deref().unwrap_or_default()
+        )),
+        Error::SerdeMissingField { field, .. } => {
+            Failure::usage(format!("{place}: the key `{field}` is missing"))
         }
-        Error::SerdeUnknownVariant { variant, expected, .. } => {
-            unknown("unknown value", variant, expected, &place)
+        Error::InvalidScalar { ty, .. } => {
+            Failure::usage(format!("{place}: expected {}{line}", expected_of(ty)))
         }
-        Error::DuplicateMappingKey { key, .. } => {
-            Failure::usage(format!("{place}: the key `{}` is given twice", key.as_deref().unwrap_or_default()))
+        Error::InvalidBooleanStrict { .. } => {
+            Failure::usage(format!("{place}: expected true or false{line}"))
         }
-        Error::SerdeMissingField { field, .. } => Failure::usage(format!("{place}: the key `{field}` is missing")),
-        Error::InvalidScalar { ty, .. } => Failure::usage(format!("{place}: expected {}{line}", expected_of(ty))),
-        Error::InvalidBooleanStrict { .. } => Failure::usage(format!("{place}: expected true or false{line}")),
         Error::Unexpected { expected, .. } => {
             let expected = match *expected {
                 "string scalar" => "one value, not a list or mapping",
@@ -53,7 +66,8 @@ fn refusal(error: &Error, text: &str, name: &str) -> Failure {
             Failure::usage(format!("{place}: expected {expected}{line}"))
         }
         Error::QuotingRequired { value, .. } => {
-            Failure::usage(format!("{place}: expected text{line}")).hint(format!("if it is text, quote it: \"{value}\""))
+            Failure::usage(format!("{place}: expected text{line}"))
+                .hint(format!("if it is text, quote it: \"{value}\""))
         }
         other => {
             let text = other.to_string();
@@ -83,6 +97,10 @@ fn unknown(what: &str, found: &str, expected: &[&str], place: &str) -> Failure {
         Some((_, name)) => format!("{place}: {what} `{found}`; did you mean `{name}`?"),
         None => format!("{place}: {what} `{found}`"),
     });
-    let known = expected.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let known = expected
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
     failure.hint(format!("known here: {known}"))
 }

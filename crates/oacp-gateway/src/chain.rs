@@ -63,7 +63,10 @@ pub enum CounterError {
 impl Counter {
     /// A counter that ends with this process.
     pub(crate) fn unnamed() -> Self {
-        Self { next: 0, file: None }
+        Self {
+            next: 0,
+            file: None,
+        }
     }
 
     /// The counter of a named sandbox, with its id; both are new if the name is.
@@ -73,33 +76,60 @@ impl Counter {
         fresh: impl FnOnce() -> Result<SandboxId, io::Error>,
     ) -> Result<(SandboxId, Self), CounterError> {
         let path = dir.join(format!("{name}.json"));
-        let fail = |source| CounterError::Io { path: path.clone(), source };
+        let fail = |source| CounterError::Io {
+            path: path.clone(),
+            source,
+        };
         fs::create_dir_all(dir).map_err(fail)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock"));
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.with_extension("lock"));
         let lock = lock.map_err(fail)?;
         lock.try_lock().map_err(|e| match e {
             fs::TryLockError::WouldBlock => CounterError::InUse(name.clone()),
             fs::TryLockError::Error(e) => fail(e),
         })?;
         let stored = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| CounterError::Damaged { path: path.clone(), source })?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                Stored { sandbox_id: fresh().map_err(fail)?, next_sequence: 0 }
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|source| CounterError::Damaged {
+                    path: path.clone(),
+                    source,
+                })?
             }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Stored {
+                sandbox_id: fresh().map_err(fail)?,
+                next_sequence: 0,
+            },
             Err(e) => return Err(fail(e)),
         };
-        let file = CounterFile { path, id: stored.sandbox_id, _lock: lock };
-        Ok((stored.sandbox_id, Self { next: stored.next_sequence, file: Some(file) }))
+        let file = CounterFile {
+            path,
+            id: stored.sandbox_id,
+            _lock: lock,
+        };
+        Ok((
+            stored.sandbox_id,
+            Self {
+                next: stored.next_sequence,
+                file: Some(file),
+            },
+        ))
     }
 
     /// Takes the next number. It is durable when this returns: after a power cut it is not given again.
     pub(crate) fn take(&mut self) -> Result<u64, CounterError> {
         let sequence = self.next;
         if let Some(file) = &self.file {
-            let stored = Stored { sandbox_id: file.id, next_sequence: sequence + 1 };
-            write_durably(&file.path, &stored)
-                .map_err(|source| CounterError::Io { path: file.path.clone(), source })?;
+            let stored = Stored {
+                sandbox_id: file.id,
+                next_sequence: sequence + 1,
+            };
+            write_durably(&file.path, &stored).map_err(|source| CounterError::Io {
+                path: file.path.clone(),
+                source,
+            })?;
         }
         self.next += 1;
         Ok(sequence)
@@ -140,7 +170,8 @@ mod tests {
         let (id, mut counter) = Counter::named(&dir, &name, fresh).unwrap();
         assert_eq!((counter.take().unwrap(), counter.take().unwrap()), (0, 1));
         drop(counter);
-        let (again, mut counter) = Counter::named(&dir, &name, || panic!("the id is kept")).unwrap();
+        let (again, mut counter) =
+            Counter::named(&dir, &name, || panic!("the id is kept")).unwrap();
         assert_eq!((again, counter.take().unwrap()), (id, 2));
         fs::remove_dir_all(dir).unwrap();
     }
@@ -150,7 +181,10 @@ mod tests {
         let dir = scratch("twice");
         let name: SandboxName = "first".parse().unwrap();
         let held = Counter::named(&dir, &name, fresh).unwrap();
-        assert!(matches!(Counter::named(&dir, &name, fresh), Err(CounterError::InUse(_))));
+        assert!(matches!(
+            Counter::named(&dir, &name, fresh),
+            Err(CounterError::InUse(_))
+        ));
         drop(held);
         assert!(Counter::named(&dir, &name, fresh).is_ok());
         fs::remove_dir_all(dir).unwrap();
@@ -162,7 +196,10 @@ mod tests {
         let name: SandboxName = "first".parse().unwrap();
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("first.json"), "{\"next_seq").unwrap();
-        assert!(matches!(Counter::named(&dir, &name, fresh), Err(CounterError::Damaged { .. })));
+        assert!(matches!(
+            Counter::named(&dir, &name, fresh),
+            Err(CounterError::Damaged { .. })
+        ));
         assert_eq!(fs::read(dir.join("first.json")).unwrap(), b"{\"next_seq");
         fs::remove_dir_all(dir).unwrap();
     }

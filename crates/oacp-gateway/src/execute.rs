@@ -76,7 +76,11 @@ pub enum ExecuteError {
 /// # Errors
 ///
 /// When the node could not do its work. What the agent did wrong is an outcome, and attested.
-pub async fn execute(node: &Node, sandbox: &Sandbox, call: Call) -> Result<Execution, ExecuteError> {
+pub async fn execute(
+    node: &Node,
+    sandbox: &Sandbox,
+    call: Call,
+) -> Result<Execution, ExecuteError> {
     let begun = now();
     let execution_id = ExecutionId::new(begun.unix_ms().unsigned_abs(), fresh()?);
     let level = authorize(&call)?;
@@ -121,12 +125,14 @@ fn authorize(call: &Call) -> Result<Level, ExecuteError> {
         // The default of type STANDARD.
         None => Ok(Level::Execution),
         Some(level @ (Level::Basic | Level::Execution)) => Ok(level),
-        Some(level @ Level::Full) => {
-            Err(ExecuteError::Level { level, reason: "no transparency log is configured" })
-        }
-        Some(level @ Level::Hardware) => {
-            Err(ExecuteError::Level { level, reason: "no hardware evidence can be had" })
-        }
+        Some(level @ Level::Full) => Err(ExecuteError::Level {
+            level,
+            reason: "no transparency log is configured",
+        }),
+        Some(level @ Level::Hardware) => Err(ExecuteError::Level {
+            level,
+            reason: "no hardware evidence can be had",
+        }),
     }
 }
 

@@ -7,7 +7,15 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
 
 mod call;
 mod chain;
@@ -19,6 +27,6 @@ mod statement;
 
 pub use call::{Agent, Call};
 pub use chain::CounterError;
-pub use execute::{Execution, ExecuteError, execute};
+pub use execute::{ExecuteError, Execution, execute};
 pub use node::{Node, NodeOptions, Sandbox, SignError, SpawnError};
 pub use re_execute::re_execute;

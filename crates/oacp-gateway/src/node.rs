@@ -121,7 +121,10 @@ impl Node {
         let now = now();
         let fresh_id = || Ok(SandboxId::new(now.unix_ms().unsigned_abs(), random()?));
         let (id, counter) = match (name, &self.options.state_dir) {
-            (None, _) => (fresh_id().map_err(SpawnError::Randomness)?, Counter::unnamed()),
+            (None, _) => (
+                fresh_id().map_err(SpawnError::Randomness)?,
+                Counter::unnamed(),
+            ),
             (Some(name), Some(dir)) => Counter::named(dir, name, fresh_id)?,
             (Some(name), None) => return Err(CounterError::NoState(name.clone()).into()),
         };
@@ -140,8 +143,18 @@ impl Node {
             unknown: Vec::new(),
         };
         let delegation = delegation.sign(&self.options.key);
-        let chain = Mutex::new(Chain { counter, previous: delegation.pae_digest() });
-        Ok(Sandbox { id, isolation, key, delegation, not_after, chain })
+        let chain = Mutex::new(Chain {
+            counter,
+            previous: delegation.pae_digest(),
+        });
+        Ok(Sandbox {
+            id,
+            isolation,
+            key,
+            delegation,
+            not_after,
+            chain,
+        })
     }
 }
 
@@ -162,14 +175,21 @@ impl Sandbox {
     }
 
     /// Signs the statement that `state` makes for the next place in the order. The place is durable before the signature exists.
-    pub(crate) fn sign(&self, state: impl FnOnce(Place) -> ExecutionStatement) -> Result<Envelope, SignError> {
+    pub(crate) fn sign(
+        &self,
+        state: impl FnOnce(Place) -> ExecutionStatement,
+    ) -> Result<Envelope, SignError> {
         let timestamp = now();
         if timestamp > self.not_after {
             return Err(SignError::Expired(self.not_after));
         }
         // A panic while the lock was held left the chain before or after a whole step.
         let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = Place { timestamp, sequence: chain.counter.take()?, previous: chain.previous };
+        let place = Place {
+            timestamp,
+            sequence: chain.counter.take()?,
+            previous: chain.previous,
+        };
         let envelope = Envelope::sign(PAYLOAD_TYPE, state(place).to_payload(), &self.key);
         chain.previous = envelope.pae_digest();
         Ok(envelope)

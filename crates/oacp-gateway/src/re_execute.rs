@@ -7,7 +7,10 @@ use oacp::capability::Grant;
 use oacp::digest::Digest;
 use oacp::replay::ReplayVerdict;
 use oacp::statement::Reexecutable;
-use oacp_sandbox::{Claim, Engine, FUEL_MODEL, Languages, Limits, Patience, Program, Progress, execution_configuration};
+use oacp_sandbox::{
+    Claim, Engine, FUEL_MODEL, Languages, Limits, Patience, Program, Progress,
+    execution_configuration,
+};
 
 /// Runs a verified bundle's agent again and compares: *confirmed*, *diverged at event k*, or *unverifiable* with the reason.
 ///
@@ -66,14 +69,21 @@ fn claim(
 fn limits(verified: &Verified) -> Result<Limits, String> {
     let runtime = &verified.statement().runtime;
     if runtime.fuel_model != FUEL_MODEL {
-        return Err(format!("the fuel model is `{}`, this verifier knows `{FUEL_MODEL}`", runtime.fuel_model));
+        return Err(format!(
+            "the fuel model is `{}`, this verifier knows `{FUEL_MODEL}`",
+            runtime.fuel_model
+        ));
     }
     if !runtime.layers.is_empty() {
         return Err("the runtime has layers, which this verifier does not know".to_owned());
     }
     let number = |name: &str| {
-        let text = runtime.config.get(name).ok_or_else(|| format!("the configuration lacks `{name}`"))?;
-        text.parse::<u64>().map_err(|_| format!("the configuration's `{name}` is not a number"))
+        let text = runtime
+            .config
+            .get(name)
+            .ok_or_else(|| format!("the configuration lacks `{name}`"))?;
+        text.parse::<u64>()
+            .map_err(|_| format!("the configuration's `{name}` is not a number"))
     };
     let limits = Limits {
         fuel: number("fuel_max")?,
@@ -103,8 +113,13 @@ fn program(
         }
         text
     };
-    match verified.component().or(verified.runtime()) {
-        Some(wasm) => engine.load(digest, || Ok(wasm.to_vec()), progress).map_err(|e| chain(&e)),
-        None => languages.load(engine, digest, progress).map_err(|e| chain(&e)),
+    match verified.component() {
+        Some(wasm) => engine
+            .load(digest, || Ok(wasm.to_vec()), progress)
+            .map_err(|e| chain(&e)),
+        // A runtime that only the bundle vouches for could be made to give any output: it is the verifier's to add.
+        None => languages
+            .load(engine, digest, progress)
+            .map_err(|e| chain(&e)),
     }
 }

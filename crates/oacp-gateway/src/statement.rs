@@ -31,7 +31,13 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn new(execution_id: ExecutionId, call: &Call, grant: &Grant, level: Level, meter: Meter) -> Self {
+    pub(crate) fn new(
+        execution_id: ExecutionId,
+        call: &Call,
+        grant: &Grant,
+        level: Level,
+        meter: Meter,
+    ) -> Self {
         Self {
             execution_id,
             agent_hash: call.agent.hash(),
@@ -48,7 +54,13 @@ impl Known {
     }
 
     /// The statement about `run`, at its place in the sandbox's order.
-    pub(crate) fn statement(&self, sandbox: &Sandbox, run: &Run, tool_calls: Vec<ToolCall>, place: Place) -> ExecutionStatement {
+    pub(crate) fn statement(
+        &self,
+        sandbox: &Sandbox,
+        run: &Run,
+        tool_calls: Vec<ToolCall>,
+        place: Place,
+    ) -> ExecutionStatement {
         ExecutionStatement {
             sandbox_id: sandbox.id(),
             execution_id: self.execution_id,
@@ -91,7 +103,10 @@ impl Known {
     fn reexecutable(&self, run: &Run) -> Reexecutable {
         let no = |reason: String| Reexecutable::No { reason };
         if !run.outcome.reexecutable() {
-            no(format!("a run that ends as {} depends on the machine", run.outcome))
+            no(format!(
+                "a run that ends as {} depends on the machine",
+                run.outcome
+            ))
         } else if self.level == Level::Basic {
             no("level BASIC keeps no recording".to_owned())
         } else if !self.metered {
@@ -110,7 +125,13 @@ pub(crate) fn tool_calls(run: &Run) -> Vec<ToolCall> {
         match Event::parse(event) {
             Ok(Event::ToolCall { call, tool, .. }) => {
                 position.insert(call, calls.len());
-                calls.push(ToolCall { tool, tool_hash: None, outcome: None, event: index, child: None });
+                calls.push(ToolCall {
+                    tool,
+                    tool_hash: None,
+                    outcome: None,
+                    event: index,
+                    child: None,
+                });
             }
             Ok(Event::Completion { call, outcome, .. }) => {
                 if let Some(begun) = position.get(&call).and_then(|at| calls.get_mut(*at)) {

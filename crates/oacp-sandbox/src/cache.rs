@@ -38,7 +38,10 @@ pub struct CacheError {
 
 impl Cache {
     pub(crate) fn open(dir: PathBuf) -> Result<Self, CacheError> {
-        let fail = |source| CacheError { dir: dir.clone(), source };
+        let fail = |source| CacheError {
+            dir: dir.clone(),
+            source,
+        };
         fs::create_dir_all(&dir).map_err(fail)?;
         let lock = lock_file(&dir.join("lock")).map_err(fail)?;
         lock.lock().map_err(fail)?;
@@ -47,7 +50,9 @@ impl Cache {
     }
 
     fn mac(&self, entry: &Path) -> io::Result<blake3::Hash> {
-        Ok(blake3::Hasher::new_keyed(&self.key).update_mmap_rayon(entry)?.finalize())
+        Ok(blake3::Hasher::new_keyed(&self.key)
+            .update_mmap_rayon(entry)?
+            .finalize())
     }
 
     /// The compiled component, if an entry is there and undamaged.
@@ -87,7 +92,9 @@ pub(crate) fn component(
         let component = unsafe { Component::deserialize(engine, &compiled) };
         return component.map_err(|e| ProgramError::Compile(e.into()));
     };
-    let entry = cache.dir.join(format!("{}.cwasm", entry_name(engine, digest)));
+    let entry = cache
+        .dir
+        .join(format!("{}.cwasm", entry_name(engine, digest)));
     if let Some(component) = cache.load(engine, &entry) {
         return Ok(component);
     }
@@ -102,9 +109,13 @@ pub(crate) fn component(
         }
     }
     let compiled = compile(engine, digest, wasm, progress)?;
-    cache.store(&entry, &compiled).map_err(ProgramError::Cache)?;
+    cache
+        .store(&entry, &compiled)
+        .map_err(ProgramError::Cache)?;
     cache.load(engine, &entry).ok_or_else(|| {
-        ProgramError::Cache(io::Error::other("the entry just written cannot be read back"))
+        ProgramError::Cache(io::Error::other(
+            "the entry just written cannot be read back",
+        ))
     })
 }
 
@@ -116,14 +127,22 @@ fn compile(
 ) -> Result<Vec<u8>, ProgramError> {
     let wasm = wasm().map_err(ProgramError::Read)?;
     if wasm.len() > COMPONENT_BYTES_MAX {
-        return Err(ProgramError::TooLarge { bytes: wasm.len(), limit: COMPONENT_BYTES_MAX });
+        return Err(ProgramError::TooLarge {
+            bytes: wasm.len(),
+            limit: COMPONENT_BYTES_MAX,
+        });
     }
     let found = Digest::of(&wasm);
     if found != *digest {
-        return Err(ProgramError::Digest { expected: *digest, found });
+        return Err(ProgramError::Digest {
+            expected: *digest,
+            found,
+        });
     }
     progress(Progress::Compiling { bytes: wasm.len() });
-    let compiled = engine.precompile_component(&wasm).map_err(|e| ProgramError::Compile(e.into()))?;
+    let compiled = engine
+        .precompile_component(&wasm)
+        .map_err(|e| ProgramError::Compile(e.into()))?;
     progress(Progress::Ready);
     Ok(compiled)
 }
@@ -146,7 +165,11 @@ fn entry_name(engine: &wasmtime::Engine, digest: &Digest) -> blake3::Hash {
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
 }
 
 /// Reads the key, or makes one. Called under the directory's lock.

@@ -35,7 +35,12 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(start_ms: u64, waits: Waits) -> Self {
-        Self { now: 0, start: Duration::from_millis(start_ms), waits, timers: BTreeMap::new() }
+        Self {
+            now: 0,
+            start: Duration::from_millis(start_ms),
+            waits,
+            timers: BTreeMap::new(),
+        }
     }
 
     /// Nanoseconds since the run began. Not a reading by the guest: does not step.
@@ -62,7 +67,9 @@ impl Clock {
 
     /// Whether what a pollable waits for has come. Streams are in memory: always ready.
     fn is_ready(&self, pollable: &Resource<DynPollable>) -> bool {
-        self.timers.get(&pollable.rep()).is_none_or(|instant| *instant <= self.now)
+        self.timers
+            .get(&pollable.rep())
+            .is_none_or(|instant| *instant <= self.now)
     }
 }
 
@@ -74,12 +81,21 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl wall_clock::Host for State {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let now = self.clock.start.saturating_add(Duration::from_nanos(self.clock.read()));
-        Ok(wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
+        let now = self
+            .clock
+            .start
+            .saturating_add(Duration::from_nanos(self.clock.read()));
+        Ok(wall_clock::Datetime {
+            seconds: now.as_secs(),
+            nanoseconds: now.subsec_nanos(),
+        })
     }
 
     fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        Ok(wall_clock::Datetime { seconds: 0, nanoseconds: CLOCK_STEP_NS as u32 })
+        Ok(wall_clock::Datetime {
+            seconds: 0,
+            nanoseconds: CLOCK_STEP_NS as u32,
+        })
     }
 }
 
@@ -121,11 +137,20 @@ impl poll::Host for State {
             self.table.get(pollable)?;
         }
         if !pollables.iter().any(|p| self.clock.is_ready(p)) {
-            let first = pollables.iter().filter_map(|p| self.clock.timers.get(&p.rep())).min().copied();
-            let first = first.ok_or_else(|| wasmtime::Error::msg("the guest polls an empty list"))?;
+            let first = pollables
+                .iter()
+                .filter_map(|p| self.clock.timers.get(&p.rep()))
+                .min()
+                .copied();
+            let first =
+                first.ok_or_else(|| wasmtime::Error::msg("the guest polls an empty list"))?;
             self.clock.sleep_until(first).await;
         }
-        Ok((0..).zip(&pollables).filter(|(_, p)| self.clock.is_ready(p)).map(|(index, _)| index).collect())
+        Ok((0..)
+            .zip(&pollables)
+            .filter(|(_, p)| self.clock.is_ready(p))
+            .map(|(index, _)| index)
+            .collect())
     }
 }
 

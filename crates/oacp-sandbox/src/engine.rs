@@ -76,7 +76,12 @@ impl Engine {
         let inner = wasmtime::Engine::new(&config(options.meter)).map_err(configuration)?;
         let linker = crate::state::linker(&inner).map_err(configuration)?;
         let cache = options.cache_dir.map(Cache::open).transpose()?;
-        Ok(Self { inner, linker, meter: options.meter, cache })
+        Ok(Self {
+            inner,
+            linker,
+            meter: options.meter,
+            cache,
+        })
     }
 
     /// How this engine counts.
@@ -97,7 +102,8 @@ impl Engine {
         wasm: impl FnOnce() -> std::io::Result<Vec<u8>>,
         progress: &dyn Fn(Progress),
     ) -> Result<Program, ProgramError> {
-        let component = cache::component(&self.inner, self.cache.as_ref(), &digest, wasm, progress)?;
+        let component =
+            cache::component(&self.inner, self.cache.as_ref(), &digest, wasm, progress)?;
         Program::new(digest, component, &self.linker)
     }
 

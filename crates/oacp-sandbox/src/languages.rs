@@ -65,8 +65,15 @@ impl Language {
     /// When the program was built with a damaged digest file.
     pub fn digest(self) -> Result<Digest, LanguageError> {
         // `sha256sum` prints the digest, two spaces and the name.
-        let hex = self.carried().0.split_whitespace().next().unwrap_or_default();
-        format!("sha256:{hex}").parse().map_err(|_| LanguageError::Carried(self.name()))
+        let hex = self
+            .carried()
+            .0
+            .split_whitespace()
+            .next()
+            .unwrap_or_default();
+        format!("sha256:{hex}")
+            .parse()
+            .map_err(|_| LanguageError::Carried(self.name()))
     }
 }
 
@@ -138,8 +145,16 @@ impl Languages {
         if file.is_none() && carried(&digest)?.is_none() {
             return Err(LanguageError::Unknown(digest));
         }
-        let program = engine.load(digest, || self.read(&digest).map_err(io::Error::other), progress)?;
-        if program.is_language() { Ok(program) } else { Err(LanguageError::NotALanguage) }
+        let program = engine.load(
+            digest,
+            || self.read(&digest).map_err(io::Error::other),
+            progress,
+        )?;
+        if program.is_language() {
+            Ok(program)
+        } else {
+            Err(LanguageError::NotALanguage)
+        }
     }
 
     /// The runtimes at hand: first those that this program carries, then those that were added, by digest.
@@ -150,7 +165,10 @@ impl Languages {
     pub fn list(&self) -> Result<Vec<Listed>, LanguageError> {
         let mut list = Vec::new();
         for language in Language::ALL {
-            list.push(Listed { digest: language.digest()?, carried: Some(language) });
+            list.push(Listed {
+                digest: language.digest()?,
+                carried: Some(language),
+            });
         }
         let mut added = Vec::new();
         if let Some(dir) = self.dir.as_ref().filter(|dir| dir.exists()) {
@@ -160,7 +178,10 @@ impl Languages {
                 if let Some(digest) = hex.and_then(|hex| format!("sha256:{hex}").parse().ok())
                     && !list.iter().any(|listed| listed.digest == digest)
                 {
-                    added.push(Listed { digest, carried: None });
+                    added.push(Listed {
+                        digest,
+                        carried: None,
+                    });
                 }
             }
         }
@@ -174,7 +195,12 @@ impl Languages {
     /// # Errors
     ///
     /// When it is not a language runtime, or cannot be stored.
-    pub fn add(&self, engine: &Engine, wasm: &[u8], progress: &dyn Fn(Progress)) -> Result<Digest, LanguageError> {
+    pub fn add(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        progress: &dyn Fn(Progress),
+    ) -> Result<Digest, LanguageError> {
         let digest = Digest::of(wasm);
         let file = self.file(&digest).ok_or(LanguageError::NoDirectory)?;
         let program = engine.load(digest, || Ok(wasm.to_vec()), progress)?;
@@ -202,16 +228,29 @@ impl Languages {
                 .take(COMPONENT_BYTES_MAX as u64 + 1)
                 .read_to_end(&mut wasm)
                 .map_err(|_| LanguageError::Carried(language.name()))?;
-            return if Digest::of(&wasm) == *digest { Ok(wasm) } else { Err(LanguageError::Carried(language.name())) };
+            return if Digest::of(&wasm) == *digest {
+                Ok(wasm)
+            } else {
+                Err(LanguageError::Carried(language.name()))
+            };
         }
-        let file = self.file(digest).filter(|file| file.exists()).ok_or(LanguageError::Unknown(*digest))?;
+        let file = self
+            .file(digest)
+            .filter(|file| file.exists())
+            .ok_or(LanguageError::Unknown(*digest))?;
         let wasm = fs::read(&file)?;
         let found = Digest::of(&wasm);
-        if found == *digest { Ok(wasm) } else { Err(LanguageError::Damaged { file, found }) }
+        if found == *digest {
+            Ok(wasm)
+        } else {
+            Err(LanguageError::Damaged { file, found })
+        }
     }
 
     fn file(&self, digest: &Digest) -> Option<PathBuf> {
-        self.dir.as_ref().map(|dir| dir.join(format!("{}.wasm", digest.hex())))
+        self.dir
+            .as_ref()
+            .map(|dir| dir.join(format!("{}.wasm", digest.hex())))
     }
 }
 

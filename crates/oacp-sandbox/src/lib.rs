@@ -11,7 +11,15 @@
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
 
 mod cache;
 mod clock;
@@ -27,7 +35,10 @@ mod tape;
 mod tools;
 
 pub use cache::CacheError;
-pub use engine::{ENGINE, Engine, EngineError, EngineOptions, FUEL_MODEL, Meter, Progress, execution_configuration};
+pub use engine::{
+    ENGINE, Engine, EngineError, EngineOptions, FUEL_MODEL, Meter, Progress,
+    execution_configuration,
+};
 pub use languages::{Language, LanguageError, Languages, Listed};
 pub use limits::Limits;
 pub use program::{Program, ProgramError};

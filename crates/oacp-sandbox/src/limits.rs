@@ -35,7 +35,7 @@ pub const INPUT_BYTES_MAX: usize = 16 << 20;
 /// Events of a run. Attack: an endless loop of cheap calls fills the recording.
 pub const EVENTS_MAX: u64 = 100_000;
 
-/// Bytes of everything that crossed the boundary in a run: arguments, results and log lines.
+/// Bytes of all arguments and results of a run's calls together.
 /// Attack: many calls, each within its own limit.
 pub const RECORDING_BYTES_MAX: usize = 64 << 20;
 
@@ -66,10 +66,10 @@ pub const WASM_STACK_BYTES: usize = 32 << 20;
 /// Fuel between two yields to the host's scheduler: some milliseconds. Attack: a busy loop that no timeout can stop.
 pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
 
-/// Fuel that is charged for a host call, whatever it does. Part of the fuel model `oacp-fuel/1`.
+/// Fuel that is charged for a call of OACP's own interfaces or of `wasi:random`, whatever it does. Part of the fuel model `oacp-fuel/1`.
 pub const FUEL_PER_HOST_CALL: u64 = 1_000;
 
-/// Fuel that is charged for each byte that a host call carries. Part of the fuel model `oacp-fuel/1`.
+/// Fuel that is charged for each byte that such a call carries. Part of the fuel model `oacp-fuel/1`.
 pub const FUEL_PER_HOST_BYTE: u64 = 1;
 
 /// Nanoseconds by which a guest's clocks advance at each reading.
@@ -93,7 +93,11 @@ pub struct Limits {
 impl Default for Limits {
     /// A quota of 10 s, 512 MiB, 30 s.
     fn default() -> Self {
-        Self { fuel: 10_000 * FUEL_PER_QUOTA_MS, memory_bytes_max: 512 << 20, timeout_ms: 30_000 }
+        Self {
+            fuel: 10_000 * FUEL_PER_QUOTA_MS,
+            memory_bytes_max: 512 << 20,
+            timeout_ms: 30_000,
+        }
     }
 }
 

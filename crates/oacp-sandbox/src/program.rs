@@ -77,7 +77,9 @@ pub enum ProgramError {
     #[error("the component cannot be compiled")]
     Compile(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The component is of another world.
-    #[error("the component fits neither world of OACP: {found}; it must export `run` as in wit/agent.wit")]
+    #[error(
+        "the component fits neither world of OACP: {found}; it must export `run` as in wit/agent.wit"
+    )]
     World {
         /// What was found instead.
         found: String,
@@ -98,7 +100,10 @@ impl Program {
         let parameters = match ty.get_export(engine, "run").map(|e| e.ty) {
             Some(ComponentItem::ComponentFunc(run)) => run.params().len(),
             _ => {
-                let exports: Vec<_> = ty.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
+                let exports: Vec<_> = ty
+                    .exports(engine)
+                    .map(|(name, _)| format!("`{name}`"))
+                    .collect();
                 let found = match exports.as_slice() {
                     [] => "it exports nothing".to_owned(),
                     some => format!("it exports {}", some.join(", ")),
@@ -107,7 +112,9 @@ impl Program {
             }
         };
         // Missing imports and differing types both say so in Wasmtime's own words, which name the item.
-        let world = |e: wasmtime::Error| ProgramError::World { found: format!("{e:#}") };
+        let world = |e: wasmtime::Error| ProgramError::World {
+            found: format!("{e:#}"),
+        };
         let pre = linker.instantiate_pre(&component).map_err(world)?;
         let pre = if parameters == 1 {
             Pre::Agent(Arc::new(agent::AgentPre::new(pre).map_err(world)?))

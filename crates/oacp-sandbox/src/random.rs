@@ -24,21 +24,27 @@ impl Randomness {
             stream.set_stream(number);
             stream
         };
-        Self { secure: stream(0), insecure: stream(1), seeds: stream(2) }
+        Self {
+            secure: stream(0),
+            insecure: stream(1),
+            seeds: stream(2),
+        }
     }
 }
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     link_stream(linker, "random", "random", |r| &mut r.secure)?;
     link_stream(linker, "insecure", "insecure-random", |r| &mut r.insecure)?;
-    linker.instance("wasi:random/insecure-seed@0.2.12")?.func_wrap(
-        "insecure-seed",
-        |mut store: StoreContextMut<'_, State>, (): ()| {
-            charge(&mut store, 16)?;
-            let seeds = &mut store.data_mut().random.seeds;
-            Ok(((seeds.next_u64(), seeds.next_u64()),))
-        },
-    )
+    linker
+        .instance("wasi:random/insecure-seed@0.2.12")?
+        .func_wrap(
+            "insecure-seed",
+            |mut store: StoreContextMut<'_, State>, (): ()| {
+                charge(&mut store, 16)?;
+                let seeds = &mut store.data_mut().random.seeds;
+                Ok(((seeds.next_u64(), seeds.next_u64()),))
+            },
+        )
 }
 
 fn link_stream(

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use oacp::capability::Grant;
 use oacp::digest::Digest;
-use oacp::outcome::Outcome;
 use oacp::event::Event;
+use oacp::outcome::Outcome;
 use oacp::replay::{DivergedAt, FuelCompared, ReplayVerdict};
 use oacp::source::Source;
 
@@ -19,7 +19,7 @@ use crate::limits::{self, Limits};
 use crate::program::Program;
 use crate::run::{Bounds, Cancel, End, execute};
 use crate::state::Setup;
-use crate::tape::{Halt, Replay, Tape};
+use crate::tape::{Halt, Replay, Side, Tape};
 use crate::tools::Tools;
 
 /// What a recording says, to be confirmed.
@@ -62,7 +62,11 @@ pub struct Patience {
 impl Default for Patience {
     /// Ten minutes, 4 GiB.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(600), memory_bytes_max: 4 << 30, cancel: Cancel::default() }
+        Self {
+            timeout: Duration::from_secs(600),
+            memory_bytes_max: 4 << 30,
+            cancel: Cancel::default(),
+        }
     }
 }
 
@@ -76,9 +80,16 @@ pub async fn replay(engine: &Engine, claim: Claim, patience: Patience) -> Replay
     }
 }
 
-async fn attempt(engine: &Engine, claim: Claim, patience: Patience) -> Result<ReplayVerdict, String> {
+async fn attempt(
+    engine: &Engine,
+    claim: Claim,
+    patience: Patience,
+) -> Result<ReplayVerdict, String> {
     if !claim.outcome.reexecutable() {
-        return Err(format!("a run that ended as `{}` cannot be re-executed", claim.outcome));
+        return Err(format!(
+            "a run that ended as `{}` cannot be re-executed",
+            claim.outcome
+        ));
     }
     if claim.limits.memory_bytes_max > patience.memory_bytes_max {
         return Err(format!(
@@ -89,13 +100,21 @@ async fn attempt(engine: &Engine, claim: Claim, patience: Patience) -> Result<Re
     if claim.fuel.is_some() != (engine.meter() == Meter::Fuel) {
         return Err("the run was metered in another way than this verifier's engine".to_owned());
     }
-    let Some(Ok(Event::Start { seed, clock_start_ms })) = claim.events.first().map(|bytes| Event::parse(bytes)) else {
+    let Some(Ok(Event::Start {
+        seed,
+        clock_start_ms,
+    })) = claim.events.first().map(|bytes| Event::parse(bytes))
+    else {
         return Err("the recording's first event, with seed and clock, is withheld".to_owned());
     };
     let events = claim.events.len() as u64;
     let setup = Setup {
         metered: engine.meter() == Meter::Fuel,
-        tape: Tape::Replay(Replay { events: claim.events, blobs: claim.blobs, next: 1 }),
+        tape: Tape::new(Side::Replay(Replay {
+            events: claim.events,
+            blobs: claim.blobs,
+            next: 1,
+        })),
         grant: claim.grant,
         tools: Tools::none(),
         seed: *seed.as_bytes(),
@@ -103,7 +122,11 @@ async fn attempt(engine: &Engine, claim: Claim, patience: Patience) -> Result<Re
         memory_bytes_max: claim.limits.memory_bytes_max,
         observer: None,
     };
-    let bounds = Bounds { computing: None, timeout: Some(patience.timeout), cancel: patience.cancel };
+    let bounds = Bounds {
+        computing: None,
+        timeout: Some(patience.timeout),
+        cancel: patience.cancel,
+    };
     let (end, state) = execute(
         engine,
         &claim.program,
@@ -116,14 +139,34 @@ async fn attempt(engine: &Engine, claim: Claim, patience: Patience) -> Result<Re
     .await
     .map_err(|e| e.to_string())?;
     match state.halt {
-        Some(Halt::Diverged { event, recorded, replayed }) => {
-            return Ok(ReplayVerdict::Diverged { at: DivergedAt::Event(event), recorded, replayed });
+        Some(Halt::Diverged {
+            event,
+            recorded,
+            replayed,
+        }) => {
+            return Ok(ReplayVerdict::Diverged {
+                at: DivergedAt::Event(event),
+                recorded,
+                replayed,
+            });
         }
-        Some(Halt::Withheld(digest)) => return Err(format!("the recording withholds the contents {digest}")),
+        Some(Halt::Withheld(digest)) => {
+            return Err(format!("the recording withholds the contents {digest}"));
+        }
         Some(Halt::Limit(_)) | None => {}
     }
-    let Tape::Replay(tape) = state.tape else { return Err("the tape was made for replaying".to_owned()) };
-    compare(end, &claim.outcome, &claim.output, claim.fuel, &claim.engine, tape, events)
+    let Side::Replay(tape) = state.tape.side else {
+        unreachable!("the tape was made for replaying, above")
+    };
+    compare(
+        end,
+        &claim.outcome,
+        &claim.output,
+        claim.fuel,
+        &claim.engine,
+        tape,
+        events,
+    )
 }
 
 fn compare(
@@ -136,14 +179,19 @@ fn compare(
     events: u64,
 ) -> Result<ReplayVerdict, String> {
     // The verifier's own limits say nothing about the run.
-    if matches!(end.outcome, Outcome::TimedOut | Outcome::StackOverflow | Outcome::Cancelled) {
+    if matches!(
+        end.outcome,
+        Outcome::TimedOut | Outcome::StackOverflow | Outcome::Cancelled
+    ) {
         let reason = end.failure.map_or_else(String::new, |f| f.message);
         return Err(format!("the replay ended as `{}`: {reason}", end.outcome));
     }
     let same_engine = engine == ENGINE;
     // Another engine version may spend fuel differently, so that a run at its limit ends elsewhere.
     if !same_engine && (end.outcome == Outcome::OutOfFuel) != (*outcome == Outcome::OutOfFuel) {
-        return Err(format!("the run was of {engine}, this is {ENGINE}: fuel cannot be compared"));
+        return Err(format!(
+            "the run was of {engine}, this is {ENGINE}: fuel cannot be compared"
+        ));
     }
     if end.outcome != *outcome {
         return Ok(ReplayVerdict::Diverged {
@@ -153,7 +201,10 @@ fn compare(
         });
     }
     if (tape.next as u64) < events {
-        let recorded = tape.events.get(tape.next).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let recorded = tape
+            .events
+            .get(tape.next)
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         return Ok(ReplayVerdict::Diverged {
             at: DivergedAt::Event(tape.next as u64),
             recorded: recorded.unwrap_or_default(),
@@ -176,14 +227,22 @@ fn compare(
             });
         }
         (true, Some(_), Some(_)) => FuelCompared::Equal,
-        (true, ..) => FuelCompared::NotChecked { reason: "fuel was not counted".to_owned() },
-        (false, ..) => FuelCompared::NotChecked { reason: format!("the run was of {engine}, this is {ENGINE}") },
+        (true, ..) => FuelCompared::NotChecked {
+            reason: "fuel was not counted".to_owned(),
+        },
+        (false, ..) => FuelCompared::NotChecked {
+            reason: format!("the run was of {engine}, this is {ENGINE}"),
+        },
     };
     Ok(ReplayVerdict::Confirmed { fuel })
 }
 
 /// As much of an output as a person wants to see.
 fn excerpt(output: &[u8]) -> String {
-    let text = String::from_utf8_lossy(output.get(..limits::ERROR_MESSAGE_BYTES_MAX).unwrap_or(output));
+    let text = String::from_utf8_lossy(
+        output
+            .get(..limits::ERROR_MESSAGE_BYTES_MAX)
+            .unwrap_or(output),
+    );
     text.into_owned()
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oacp::capability::Grant;
-use oacp::outcome::Outcome;
 use oacp::event::{Event, LogLevel, Seed};
+use oacp::outcome::Outcome;
 use oacp::recording::{Recording, SaltKey};
 use oacp::source::Source;
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::limits::{self, Limits};
 use crate::program::agent::oacp::agent::ending::RunError as Ending;
 use crate::program::{Pre, Program, language};
 use crate::state::{Observer, Setup, State};
-use crate::tape::{Halt, Tape};
+use crate::tape::{Halt, Side, Tape};
 use crate::tools::Tools;
 
 /// What to run, with which rights, on which input, from which seed and instant.
@@ -105,12 +105,19 @@ pub struct Failure {
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), trace: String::new(), location: None }
+        Self {
+            message: message.into(),
+            trace: String::new(),
+            location: None,
+        }
     }
 
     /// As the output of a run that has no result.
     pub fn to_json(&self, outcome: Outcome) -> Vec<u8> {
-        let location = self.location.as_ref().map(|(file, line)| json!({ "file": file, "line": line }));
+        let location = self
+            .location
+            .as_ref()
+            .map(|(file, line)| json!({ "file": file, "line": line }));
         let error = json!({
             "error": {
                 "location": location,
@@ -168,7 +175,19 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         return Err(JobError::InputTooLarge(job.input.len()));
     }
     serde_json::from_str::<serde::de::IgnoredAny>(&job.input).map_err(JobError::Input)?;
-    let Job { program, source, input, grant, tools, limits, seed, clock_start_ms, salt_key, observer, cancel } = job;
+    let Job {
+        program,
+        source,
+        input,
+        grant,
+        tools,
+        limits,
+        seed,
+        clock_start_ms,
+        salt_key,
+        observer,
+        cancel,
+    } = job;
     let mut recording = Recording::new(salt_key);
     let setup = Setup {
         metered: engine.meter() == Meter::Fuel,
@@ -179,8 +198,11 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         memory_bytes_max: limits.memory_bytes_max,
         observer,
         tape: {
-            recording.push(&Event::Start { seed, clock_start_ms });
-            Tape::Record { recording, bytes: 0 }
+            recording.push(&Event::Start {
+                seed,
+                clock_start_ms,
+            });
+            Tape::new(Side::Record(recording))
         },
     };
     let bounds = Bounds {
@@ -188,12 +210,32 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         timeout: Some(Duration::from_millis(limits.timeout_ms)),
         cancel,
     };
-    let (end, state) = execute(engine, &program, source.as_deref(), &input, limits.fuel, setup, bounds).await?;
-    let Tape::Record { recording, .. } = state.tape else {
+    let (end, state) = execute(
+        engine,
+        &program,
+        source.as_deref(),
+        &input,
+        limits.fuel,
+        setup,
+        bounds,
+    )
+    .await?;
+    let Side::Record(recording) = state.tape.side else {
         unreachable!("the tape was made for recording, above")
     };
-    let End { outcome, output, failure, usage } = end;
-    Ok(Run { outcome, output, failure, recording, usage })
+    let End {
+        outcome,
+        output,
+        failure,
+        usage,
+    } = end;
+    Ok(Run {
+        outcome,
+        output,
+        failure,
+        recording,
+        usage,
+    })
 }
 
 /// The wall-clock bounds of a run. A replay has its verifier's only.
@@ -236,29 +278,42 @@ pub(crate) async fn execute(
     if metered {
         let instance = |e: wasmtime::Error| JobError::Instance(e.into());
         store.set_fuel(fuel).map_err(instance)?;
-        store.fuel_async_yield_interval(Some(limits::FUEL_YIELD_INTERVAL)).map_err(instance)?;
+        store
+            .fuel_async_yield_interval(Some(limits::FUEL_YIELD_INTERVAL))
+            .map_err(instance)?;
     }
     let begun = Instant::now();
     let mut computing = Duration::ZERO;
     let returned = {
-        let guest: std::pin::Pin<Box<dyn Future<Output = wasmtime::Result<Result<String, Ending>>> + Send>> =
-            match (&program.pre, source) {
-                (Pre::Agent(pre), None) => Box::pin(async {
-                    pre.instantiate_async(&mut store).await?.call_run(&mut store, input).await
-                }),
-                (Pre::Language(pre), Some(source)) => {
-                    let source = lower(source);
-                    let store = &mut store;
-                    Box::pin(async move {
-                        pre.instantiate_async(&mut *store).await?.call_run(store, &source, input).await
-                    })
-                }
-                (Pre::Agent(_), Some(_)) => return Err(JobError::SourceGiven(program.digest())),
-                (Pre::Language(_), None) => return Err(JobError::NoSource(program.digest())),
-            };
+        let guest: std::pin::Pin<
+            Box<dyn Future<Output = wasmtime::Result<Result<String, Ending>>> + Send>,
+        > = match (&program.pre, source) {
+            (Pre::Agent(pre), None) => Box::pin(async {
+                pre.instantiate_async(&mut store)
+                    .await?
+                    .call_run(&mut store, input)
+                    .await
+            }),
+            (Pre::Language(pre), Some(source)) => {
+                let source = lower(source);
+                let store = &mut store;
+                Box::pin(async move {
+                    pre.instantiate_async(&mut *store)
+                        .await?
+                        .call_run(store, &source, input)
+                        .await
+                })
+            }
+            (Pre::Agent(_), Some(_)) => return Err(JobError::SourceGiven(program.digest())),
+            (Pre::Language(_), None) => return Err(JobError::NoSource(program.digest())),
+        };
         drive(guest, &bounds, &mut computing).await
     };
-    let fuel_left = if metered { store.get_fuel().unwrap_or(0) } else { 0 };
+    let fuel_left = if metered {
+        store.get_fuel().unwrap_or(0)
+    } else {
+        0
+    };
     let mut state = store.into_data();
     flush(&mut state);
     let (outcome, output, failure) = judge(returned, &state, fuel);
@@ -272,19 +327,36 @@ pub(crate) async fn execute(
         Some(failure) => failure.to_json(outcome),
         None => output,
     };
-    Ok((End { outcome, output, failure, usage }, state))
+    Ok((
+        End {
+            outcome,
+            output,
+            failure,
+            usage,
+        },
+        state,
+    ))
 }
 
 fn lower(source: &Source) -> language::oacp::agent::source::Source {
-    let files = source.files().map(|(path, content)| language::oacp::agent::source::File {
-        path: path.to_string(),
-        content: content.to_vec(),
-    });
-    language::oacp::agent::source::Source { files: files.collect(), entry: source.entry().to_string() }
+    let files = source
+        .files()
+        .map(|(path, content)| language::oacp::agent::source::File {
+            path: path.to_string(),
+            content: content.to_vec(),
+        });
+    language::oacp::agent::source::Source {
+        files: files.collect(),
+        entry: source.entry().to_string(),
+    }
 }
 
 /// Polls the guest to its end, or to a bound. The guest yields every few milliseconds, so a bound is met on time.
-async fn drive<G>(mut guest: std::pin::Pin<Box<G>>, bounds: &Bounds, computing: &mut Duration) -> Return
+async fn drive<G>(
+    mut guest: std::pin::Pin<Box<G>>,
+    bounds: &Bounds,
+    computing: &mut Duration,
+) -> Return
 where
     G: Future<Output = wasmtime::Result<Result<String, Ending>>> + ?Sized,
 {
@@ -293,7 +365,9 @@ where
         let poll = guest.as_mut().poll(context);
         *computing += begun.elapsed();
         match (poll, bounds.computing) {
-            (std::task::Poll::Ready(Ok(result)), _) => std::task::Poll::Ready(Return::Result(result)),
+            (std::task::Poll::Ready(Ok(result)), _) => {
+                std::task::Poll::Ready(Return::Result(result))
+            }
             (std::task::Poll::Ready(Err(trap)), _) => std::task::Poll::Ready(Return::Trap(trap)),
             (std::task::Poll::Pending, Some(bound)) if *computing > bound => {
                 std::task::Poll::Ready(Return::TimedOut(bound.as_millis()))
@@ -322,7 +396,10 @@ where
 
 /// Records what a component printed by itself, past the log interface: at the end, since only then is it known.
 fn flush(state: &mut State) {
-    let streams = [(state.stdout.contents(), LogLevel::Info), (state.stderr.contents(), LogLevel::Warning)];
+    let streams = [
+        (state.stdout.contents(), LogLevel::Info),
+        (state.stderr.contents(), LogLevel::Warning),
+    ];
     for (bytes, level) in streams {
         for line in String::from_utf8_lossy(&bytes).lines() {
             if !matches!(state.log(level, line.to_owned()), Ok(Ok(()))) {
@@ -342,50 +419,83 @@ fn judge(returned: Return, state: &State, fuel: u64) -> (Outcome, Vec<u8>, Optio
         Return::Result(Ok(output)) if output.len() > limits::RESULT_BYTES_MAX => {
             failed(Outcome::GuestError, Failure::new(too_large(output.len())))
         }
-        Return::Result(Ok(output)) => match serde_json::from_str::<serde::de::IgnoredAny>(&output) {
-            Ok(_) => (Outcome::Ok, output.into_bytes(), None),
-            Err(e) => failed(Outcome::GuestError, Failure::new(format!("the result is not JSON: {e}"))),
-        },
+        Return::Result(Ok(output)) => {
+            match serde_json::from_str::<serde::de::IgnoredAny>(&output) {
+                Ok(_) => (Outcome::Ok, output.into_bytes(), None),
+                Err(e) => failed(
+                    Outcome::GuestError,
+                    Failure::new(format!("the result is not JSON: {e}")),
+                ),
+            }
+        }
         Return::Result(Err(ending)) => {
-            let denied = ending.denied.is_some_and(|call| state.port.denied.contains(&call));
+            let denied = ending
+                .denied
+                .is_some_and(|call| state.port.denied.contains(&call));
             let outcome = match (denied, state.memory.refused) {
                 (true, _) => Outcome::Denied,
                 (false, true) => Outcome::OutOfMemory,
                 (false, false) => Outcome::GuestError,
             };
-            failed(outcome, Failure {
-                message: bounded(ending.message, limits::ERROR_MESSAGE_BYTES_MAX),
-                trace: bounded(ending.trace, limits::ERROR_TRACE_BYTES_MAX),
-                location: ending.location.map(|l| (bounded(l.file, 1024), l.line)),
-            })
+            failed(
+                outcome,
+                Failure {
+                    message: bounded(ending.message, limits::ERROR_MESSAGE_BYTES_MAX),
+                    trace: bounded(ending.trace, limits::ERROR_TRACE_BYTES_MAX),
+                    location: ending.location.map(|l| (bounded(l.file, 1024), l.line)),
+                },
+            )
         }
         Return::Trap(trap) => {
             let (outcome, message) = judge_trap(&trap, state, fuel);
             failed(outcome, Failure::new(message))
         }
-        Return::TimedOut(ms) => failed(Outcome::TimedOut, Failure::new(format!("the limit of {ms} ms is spent"))),
+        Return::TimedOut(ms) => failed(
+            Outcome::TimedOut,
+            Failure::new(format!("the limit of {ms} ms is spent")),
+        ),
         Return::Cancelled => failed(Outcome::Cancelled, Failure::new("the run was cancelled")),
     }
 }
 
 fn judge_trap(trap: &wasmtime::Error, state: &State, fuel: u64) -> (Outcome, String) {
     if let Some(exit) = trap.downcast_ref::<I32Exit>() {
-        return (Outcome::GuestError, format!("the component exited with status {}", exit.0));
+        return (
+            Outcome::GuestError,
+            format!("the component exited with status {}", exit.0),
+        );
     }
     match trap.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => (Outcome::OutOfFuel, format!("the limit of {fuel} fuel is spent")),
-        Some(Trap::StackOverflow) => (Outcome::StackOverflow, "the call stack is exhausted".to_owned()),
-        _ if state.memory.refused => (Outcome::OutOfMemory, "the memory limit is reached".to_owned()),
+        Some(Trap::OutOfFuel) => (
+            Outcome::OutOfFuel,
+            format!("the limit of {fuel} fuel is spent"),
+        ),
+        Some(Trap::StackOverflow) => (
+            Outcome::StackOverflow,
+            "the call stack is exhausted".to_owned(),
+        ),
+        _ if state.memory.refused => (
+            Outcome::OutOfMemory,
+            "the memory limit is reached".to_owned(),
+        ),
         // Wasmtime has no type for this error.
-        None if trap.to_string().contains("hostcall") || format!("{trap:#}").contains("fuel allocated for hostcalls") => {
+        None if trap.to_string().contains("hostcall")
+            || format!("{trap:#}").contains("fuel allocated for hostcalls") =>
+        {
             (Outcome::GuestError, too_large(limits::HOSTCALL_BYTES_MAX))
         }
-        _ => (Outcome::Crashed, format!("the component crashed: {}", trap.root_cause())),
+        _ => (
+            Outcome::Crashed,
+            format!("the component crashed: {}", trap.root_cause()),
+        ),
     }
 }
 
 fn too_large(bytes: usize) -> String {
-    format!("the result has {bytes} bytes or more, the limit is {}", limits::RESULT_BYTES_MAX)
+    format!(
+        "the result has {bytes} bytes or more, the limit is {}",
+        limits::RESULT_BYTES_MAX
+    )
 }
 
 fn bounded(mut text: String, bytes_max: usize) -> String {

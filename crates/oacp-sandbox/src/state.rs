@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::random::Randomness;
 use crate::run::LogLine;
-use crate::tape::{Halt, Tape};
+use crate::tape::{Halt, Side, Tape};
 use crate::tools::{self, ToolFailure, Tools};
 
 /// What the host knows of one run.
@@ -90,9 +90,9 @@ impl State {
         let stderr = MemoryOutputPipe::new(limits::LOG_BYTES_MAX);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits::RESOURCES_MAX);
-        let waits = match setup.tape {
-            Tape::Record { .. } => crate::clock::Waits::Really,
-            Tape::Replay(_) => crate::clock::Waits::Skipped,
+        let waits = match setup.tape.side {
+            Side::Record(_) => crate::clock::Waits::Really,
+            Side::Replay(_) => crate::clock::Waits::Skipped,
         };
         Self {
             // Starts with nothing: no arguments, no environment, no directory, no network, an empty standard input.
@@ -108,7 +108,12 @@ impl State {
             random: Randomness::new(setup.seed),
             tape: setup.tape,
             halt: None,
-            memory: Memory { bytes_max: setup.memory_bytes_max, bytes: 0, bytes_peak: 0, refused: false },
+            memory: Memory {
+                bytes_max: setup.memory_bytes_max,
+                bytes: 0,
+                bytes_peak: 0,
+                refused: false,
+            },
             port: Port::default(),
             stdout,
             stderr,
@@ -137,7 +142,10 @@ impl State {
     fn start(&mut self, tool: String, arguments: String) -> wasmtime::Result<u64> {
         let call = self.port.next;
         if call >= limits::CALLS_MAX {
-            self.halted(Err(Halt::Limit(format!("the limit of {} tool calls is reached", limits::CALLS_MAX))))?;
+            self.halted(Err(Halt::Limit(format!(
+                "the limit of {} tool calls is reached",
+                limits::CALLS_MAX
+            ))))?;
         }
         self.port.next += 1;
         let answer = self.begin(call, &tool, arguments)?;
@@ -149,14 +157,28 @@ impl State {
     }
 
     /// Records the call, judges it, and starts the tool. The answer is there at once if the tool need not run.
-    fn begin(&mut self, call: u64, tool: &str, arguments: String) -> wasmtime::Result<Option<Answer>> {
-        let limit = |message| Ok(Some(Answer::Failure { code: "limit", message }));
+    fn begin(
+        &mut self,
+        call: u64,
+        tool: &str,
+        arguments: String,
+    ) -> wasmtime::Result<Option<Answer>> {
+        let limit = |message| {
+            Ok(Some(Answer::Failure {
+                code: "limit",
+                message,
+            }))
+        };
         // What is too large to be recorded is recorded as absent, and refused.
         let too_large = arguments.len() > limits::ARGUMENT_BYTES_MAX;
         let recorded = if too_large { &[] } else { arguments.as_bytes() };
         let content = self.tape.content(recorded);
         let content = self.halted(content)?;
-        self.event(&Event::ToolCall { call, tool: recordable(tool), arguments: content })?;
+        self.event(&Event::ToolCall {
+            call,
+            tool: recordable(tool),
+            arguments: content,
+        })?;
         if too_large {
             return limit(format!(
                 "the arguments have {} bytes, the limit is {}",
@@ -164,21 +186,39 @@ impl State {
                 limits::ARGUMENT_BYTES_MAX
             ));
         }
-        let unknown = || Ok(Some(Answer::Failure { code: "unknown_tool", message: format!("there is no tool `{}`", tool.escape_debug()) }));
-        let Ok(name) = tool.parse() else { return unknown() };
+        let unknown = || {
+            Ok(Some(Answer::Failure {
+                code: "unknown_tool",
+                message: format!("there is no tool `{}`", tool.escape_debug()),
+            }))
+        };
+        let Ok(name) = tool.parse() else {
+            return unknown();
+        };
         if let Err(denial) = self.grant.allows_tool(&name) {
-            self.event(&Event::Denial { call, denial: denial.clone() })?;
+            self.event(&Event::Denial {
+                call,
+                denial: denial.clone(),
+            })?;
             self.port.denied.insert(call);
             return Ok(Some(Answer::Denial(denial)));
         }
         if self.port.pending.len() >= limits::CALLS_PENDING_MAX {
-            return limit(format!("{} calls are pending, which is the limit", limits::CALLS_PENDING_MAX));
+            return limit(format!(
+                "{} calls are pending, which is the limit",
+                limits::CALLS_PENDING_MAX
+            ));
         }
-        if let Tape::Replay(_) = self.tape {
+        if let Side::Replay(_) = self.tape.side {
             return Ok(None);
         }
-        let Some(tool) = self.tools.find(&name) else { return unknown() };
-        let task = self.port.running.spawn(tools::call(tool, arguments.into_bytes()));
+        let Some(tool) = self.tools.find(&name) else {
+            return unknown();
+        };
+        let task = self
+            .port
+            .running
+            .spawn(tools::call(tool, arguments.into_bytes()));
         self.port.running_ids.insert(task.id(), call);
         Ok(None)
     }
@@ -190,18 +230,22 @@ impl State {
         deadline: Option<u64>,
     ) -> wasmtime::Result<Option<(u64, Answer)>> {
         if let Some(unknown) = calls.iter().find(|call| !self.port.pending.contains(call)) {
-            return Err(wasmtime::Error::msg(format!("the guest waits for call {unknown}, which is not pending")));
+            return Err(wasmtime::Error::msg(format!(
+                "the guest waits for call {unknown}, which is not pending"
+            )));
         }
         if calls.is_empty() {
             let Some(deadline) = deadline else {
-                return Err(wasmtime::Error::msg("the guest waits for nothing, for ever"));
+                return Err(wasmtime::Error::msg(
+                    "the guest waits for nothing, for ever",
+                ));
             };
             self.clock.sleep_until(deadline).await;
             return Ok(None);
         }
-        let delivered = match self.tape {
-            Tape::Record { .. } => self.wait_outside(&calls, deadline).await?,
-            Tape::Replay(_) => self.wait_recorded(&calls)?,
+        let delivered = match self.tape.side {
+            Side::Record(_) => self.wait_outside(&calls, deadline).await?,
+            Side::Replay(_) => self.wait_recorded(&calls)?,
         };
         if let Some((call, _)) = &delivered {
             self.port.pending.remove(call);
@@ -219,23 +263,45 @@ impl State {
         let next = self.port.next_of(calls);
         let delivered = match left {
             None => Some(next.await),
-            Some(left) => tokio::time::timeout(Duration::from_nanos(left), next).await.ok(),
+            Some(left) => tokio::time::timeout(Duration::from_nanos(left), next)
+                .await
+                .ok(),
         };
         let elapsed = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         match delivered {
-            Some((call, answer)) => {
+            Some((call, mut answer)) => {
+                if !self.tape.fits(answer.bytes()) {
+                    let message = format!(
+                        "the limit of {} recorded bytes is reached",
+                        limits::RECORDING_BYTES_MAX
+                    );
+                    answer = Answer::Failure {
+                        code: "limit",
+                        message,
+                    };
+                }
                 // A completion that is delivered came before the deadline, on the guest's clock too.
-                let clock_advance_ns = elapsed.min(left.unwrap_or(u64::MAX)).min(CLOCK_ADVANCE_NS_MAX);
-                let (outcome, result) = answer.record();
-                let result = self.tape.content(&result);
-                let result = self.halted(result)?;
-                self.event(&Event::Completion { call, outcome, result, clock_advance_ns })?;
+                let clock_advance_ns = elapsed
+                    .min(left.unwrap_or(u64::MAX))
+                    .min(CLOCK_ADVANCE_NS_MAX);
+                let (outcome, contents) = answer.record();
+                let event = |result| Event::Completion {
+                    call,
+                    outcome,
+                    result,
+                    clock_advance_ns,
+                };
+                let recorded = self.tape.completion(&contents, event);
+                self.halted(recorded)?;
                 self.clock.advance(clock_advance_ns);
                 Ok(Some((call, answer)))
             }
             None => {
                 let clock_advance_ns = left.unwrap_or(0).min(CLOCK_ADVANCE_NS_MAX);
-                self.event(&Event::Deadline { calls: calls.to_vec(), clock_advance_ns })?;
+                self.event(&Event::Deadline {
+                    calls: calls.to_vec(),
+                    clock_advance_ns,
+                })?;
                 self.clock.advance(clock_advance_ns);
                 Ok(None)
             }
@@ -245,40 +311,42 @@ impl State {
     fn wait_recorded(&mut self, calls: &[u64]) -> wasmtime::Result<Option<(u64, Answer)>> {
         let waiting = format!("the guest waits for calls {calls:?}");
         let outside = self.tape.outside(&waiting);
-        let event = self.halted(outside)?;
-        let Tape::Replay(replay) = &mut self.tape else { return Ok(None) };
-        let diverged = |event: &Event| Halt::Diverged {
-            event: replay.next as u64 - 1,
-            recorded: String::from_utf8_lossy(&event.to_bytes()).into_owned(),
-            replayed: waiting.clone(),
-        };
-        let delivered = match event {
-            Some(Event::Completion { call, outcome, result, clock_advance_ns }) if calls.contains(&call) => {
-                self.clock.advance(clock_advance_ns);
-                let denial = || self.port.ready.iter().find(|(id, _)| *id == call);
-                replay.blob(&result).and_then(|bytes| match outcome {
-                    CallOutcome::Ok => Ok(Answer::Result(bytes.to_vec())),
-                    CallOutcome::Error => Answer::parse_failure(&bytes).ok_or(Halt::Withheld(result.sha256)),
+        let (event, contents) = self.halted(outside)?;
+        let delivered = match &event {
+            Event::Completion {
+                call,
+                outcome,
+                clock_advance_ns,
+                ..
+            } if calls.contains(call) => {
+                self.clock.advance(*clock_advance_ns);
+                let answer = match outcome {
+                    CallOutcome::Ok => Some(Answer::Result(contents.to_vec())),
+                    CallOutcome::Error => Answer::parse_failure(&contents),
                     // A denial is never taken from the recording: the replay judged the call itself.
-                    CallOutcome::Denied => match denial() {
-                        Some((_, Answer::Denial(denial))) => Ok(Answer::Denial(denial.clone())),
-                        _ => Err(diverged(&Event::Completion { call, outcome, result, clock_advance_ns })),
-                    },
-                })
-                .map(|answer| Some((call, answer)))
+                    CallOutcome::Denied => self.port.take_denial(*call),
+                };
+                answer.map(|answer| Some((*call, answer)))
             }
-            Some(Event::Deadline { calls: recorded, clock_advance_ns }) if recorded == calls => {
-                self.clock.advance(clock_advance_ns);
-                Ok(None)
+            Event::Deadline {
+                calls: recorded,
+                clock_advance_ns,
+            } if recorded == calls => {
+                self.clock.advance(*clock_advance_ns);
+                Some(None)
             }
-            Some(other) => Err(diverged(&other)),
-            None => Ok(None),
+            _ => None,
         };
+        let delivered = delivered.ok_or_else(|| self.tape.diverged_before(&event, waiting));
         self.halted(delivered)
     }
 
     /// Records one log line.
-    pub(crate) fn log(&mut self, level: LogLevel, message: String) -> wasmtime::Result<Result<(), String>> {
+    pub(crate) fn log(
+        &mut self,
+        level: LogLevel,
+        message: String,
+    ) -> wasmtime::Result<Result<(), String>> {
         if message.len() > limits::LOG_LINE_BYTES_MAX {
             return Ok(Err(format!(
                 "the log line has {} bytes, the limit is {}",
@@ -287,11 +355,17 @@ impl State {
             )));
         }
         if self.log_bytes + message.len() > limits::LOG_BYTES_MAX {
-            return Ok(Err(format!("the limit of {} bytes of log lines is reached", limits::LOG_BYTES_MAX)));
+            return Ok(Err(format!(
+                "the limit of {} bytes of log lines is reached",
+                limits::LOG_BYTES_MAX
+            )));
         }
         self.log_bytes += message.len();
         if let Some(observer) = &self.observer {
-            observer(LogLine { level, message: &message });
+            observer(LogLine {
+                level,
+                message: &message,
+            });
         }
         self.event(&Event::Log { level, message })?;
         Ok(Ok(()))
@@ -301,13 +375,23 @@ impl State {
 /// A tool's name as the recording gives it: what no name may contain is a `?` there, so that each call takes little room.
 fn recordable(tool: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    tool.chars().take(128).map(|c| if allowed(c) { c } else { '?' }).collect()
+    tool.chars()
+        .take(128)
+        .map(|c| if allowed(c) { c } else { '?' })
+        .collect()
 }
 
 /// What JSON can carry exactly: 2^53 − 1. A hundred days.
 const CLOCK_ADVANCE_NS_MAX: u64 = (1 << 53) - 1;
 
 impl Port {
+    fn take_denial(&mut self, call: u64) -> Option<Answer> {
+        let denied =
+            |(id, answer): &(u64, Answer)| *id == call && matches!(answer, Answer::Denial(_));
+        let at = self.ready.iter().position(denied)?;
+        self.ready.remove(at).map(|(_, answer)| answer)
+    }
+
     async fn next_of(&mut self, calls: &[u64]) -> (u64, Answer) {
         loop {
             if let Some(at) = self.ready.iter().position(|(call, _)| calls.contains(call))
@@ -317,8 +401,16 @@ impl Port {
             }
             let (id, answer) = match self.running.join_next_with_id().await {
                 Some(Ok((id, Ok(result)))) => (id, Answer::Result(result)),
-                Some(Ok((id, Err(ToolFailure { code, message })))) => (id, Answer::Failure { code, message }),
-                Some(Err(e)) => (e.id(), Answer::Failure { code: "tool_error", message: "the tool panicked".to_owned() }),
+                Some(Ok((id, Err(ToolFailure { code, message })))) => {
+                    (id, Answer::Failure { code, message })
+                }
+                Some(Err(e)) => (
+                    e.id(),
+                    Answer::Failure {
+                        code: "tool_error",
+                        message: "the tool panicked".to_owned(),
+                    },
+                ),
                 // Every pending call is ready or running, so this is not reached.
                 None => std::future::pending().await,
             };
@@ -345,7 +437,9 @@ impl Answer {
     fn parse_failure(bytes: &[u8]) -> Option<Self> {
         let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
         let message = value.get("message")?.as_str()?.to_owned();
-        let code = FAILURE_CODES.into_iter().find(|code| value.get("code").is_some_and(|c| c == code))?;
+        let code = FAILURE_CODES
+            .into_iter()
+            .find(|code| value.get("code").is_some_and(|c| c == code))?;
         Some(Self::Failure { code, message })
     }
 
@@ -360,10 +454,19 @@ impl Answer {
     fn into_outcome(self) -> Result<Vec<u8>, wit::Failure> {
         match self {
             Self::Result(bytes) => Ok(bytes),
-            Self::Failure { code, message } => Err(wit::Failure { code: code.to_owned(), message, detail: None }),
+            Self::Failure { code, message } => Err(wit::Failure {
+                code: code.to_owned(),
+                message,
+                detail: None,
+            }),
             Self::Denial(denial) => Err(wit::Failure {
                 code: "denied".to_owned(),
-                message: denial.to_string().lines().next().unwrap_or_default().to_owned(),
+                message: denial
+                    .to_string()
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
                 detail: Some(detail(&denial)),
             }),
         }
@@ -373,11 +476,19 @@ impl Answer {
 const FAILURE_CODES: [&str; 4] = ["limit", "unknown_tool", "tool_error", "bad_arguments"];
 
 fn detail(denial: &Denial) -> String {
-    oacp::json::canonicalize(denial).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+    oacp::json::canonicalize(denial)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_default()
 }
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
         if bytes > self.bytes_max || maximum.is_some_and(|maximum| desired > maximum) {
             self.refused = true;
@@ -388,7 +499,12 @@ impl ResourceLimiter for Memory {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= limits::TABLE_ELEMENTS_MAX)
     }
 
@@ -407,7 +523,10 @@ impl ResourceLimiter for Memory {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -423,7 +542,9 @@ pub(crate) fn charge(store: &mut StoreContextMut<'_, State>, bytes: usize) -> wa
     if !store.data().metered {
         return Ok(());
     }
-    let price = (bytes as u64).saturating_mul(limits::FUEL_PER_HOST_BYTE).saturating_add(limits::FUEL_PER_HOST_CALL);
+    let price = (bytes as u64)
+        .saturating_mul(limits::FUEL_PER_HOST_BYTE)
+        .saturating_add(limits::FUEL_PER_HOST_CALL);
     match store.get_fuel()?.checked_sub(price) {
         Some(left) => store.set_fuel(left),
         None => {
@@ -460,7 +581,11 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     wasi::cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
     wasi::filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     wasi::filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    wasi::sockets::network::add_to_linker::<State, WasiSockets>(l, &Default::default(), State::sockets)?;
+    wasi::sockets::network::add_to_linker::<State, WasiSockets>(
+        l,
+        &Default::default(),
+        State::sockets,
+    )?;
     wasi::sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     wasi::sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     wasi::sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
@@ -491,7 +616,11 @@ fn link_oacp(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                 wit::Level::Error => LogLevel::Error,
             };
             let logged = store.data_mut().log(level, message)?;
-            Ok((logged.map_err(|message| wit::Failure { code: "limit".to_owned(), message, detail: None }),))
+            Ok((logged.map_err(|message| wit::Failure {
+                code: "limit".to_owned(),
+                message,
+                detail: None,
+            }),))
         },
     )?;
     linker.instance("oacp:agent/port@0.1.0")?.func_wrap_async(
@@ -503,7 +632,10 @@ fn link_oacp(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                     return Ok((None,));
                 };
                 charge(&mut store, answer.bytes())?;
-                Ok((Some(wit::Completion { call, outcome: answer.into_outcome() }),))
+                Ok((Some(wit::Completion {
+                    call,
+                    outcome: answer.into_outcome(),
+                }),))
             })
         },
     )

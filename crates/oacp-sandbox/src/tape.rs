@@ -9,9 +9,16 @@ use oacp::recording::{Content, Recording};
 
 use crate::limits::{EVENTS_MAX, RECORDING_BYTES_MAX};
 
+/// The recording's side of a run, or of its replay. The limits hold in both, so that a run that reached one replays.
+pub(crate) struct Tape {
+    pub(crate) side: Side,
+    events: u64,
+    bytes: usize,
+}
+
 /// The one difference between a run and a replay.
-pub(crate) enum Tape {
-    Record { recording: Recording, bytes: usize },
+pub(crate) enum Side {
+    Record(Recording),
     Replay(Replay),
 }
 
@@ -25,7 +32,11 @@ pub(crate) struct Replay {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
     /// The replay did something else than the recording says.
-    Diverged { event: u64, recorded: String, replayed: String },
+    Diverged {
+        event: u64,
+        recorded: String,
+        replayed: String,
+    },
     /// The replay needs contents that the recording withholds.
     Withheld(Digest),
     /// A limit of the recording itself is reached.
@@ -33,16 +44,22 @@ pub(crate) enum Halt {
 }
 
 impl Tape {
+    /// A tape that is written, or read, from the first event on that follows from the guest.
+    pub(crate) fn new(side: Side) -> Self {
+        // The start is there already.
+        Self {
+            side,
+            events: 1,
+            bytes: 0,
+        }
+    }
+
     /// Writes an event down, or compares it with the one recorded.
     pub(crate) fn event(&mut self, event: &Event) -> Result<u64, Halt> {
-        match self {
-            Self::Record { recording, .. } => {
-                if recording.len() >= EVENTS_MAX {
-                    return Err(Halt::Limit(format!("the limit of {EVENTS_MAX} recorded events is reached")));
-                }
-                Ok(recording.push(event))
-            }
-            Self::Replay(replay) => {
+        self.count()?;
+        match &mut self.side {
+            Side::Record(recording) => Ok(recording.push(event)),
+            Side::Replay(replay) => {
                 let bytes = event.to_bytes();
                 match replay.events.get(replay.next) {
                     Some(recorded) if *recorded == bytes => {
@@ -57,37 +74,96 @@ impl Tape {
 
     /// Keeps contents, named by their digest, beside the events.
     pub(crate) fn content(&mut self, contents: &[u8]) -> Result<Content, Halt> {
-        match self {
-            Self::Record { recording, bytes } => {
-                *bytes += contents.len();
-                if *bytes > RECORDING_BYTES_MAX {
-                    return Err(Halt::Limit(format!(
-                        "the limit of {RECORDING_BYTES_MAX} recorded bytes is reached"
-                    )));
-                }
-                Ok(recording.add_blob(contents))
-            }
-            Self::Replay(_) => Ok(Content::of(contents)),
+        self.bytes += contents.len();
+        if self.bytes > RECORDING_BYTES_MAX {
+            return Err(Halt::Limit(format!(
+                "the limit of {RECORDING_BYTES_MAX} recorded bytes is reached"
+            )));
+        }
+        match &mut self.side {
+            Side::Record(recording) => Ok(recording.add_blob(contents)),
+            Side::Replay(_) => Ok(Content::of(contents)),
         }
     }
 
-    /// In a replay: the next event, which only the outside could have caused.
-    pub(crate) fn outside(&mut self, waiting_for: &str) -> Result<Option<Event>, Halt> {
-        let Self::Replay(replay) = self else { return Ok(None) };
-        let recorded = replay.events.get(replay.next);
-        match recorded.and_then(|bytes| Event::parse(bytes).ok()) {
-            Some(event @ (Event::Completion { .. } | Event::Deadline { .. })) => {
-                replay.next += 1;
-                Ok(Some(event))
-            }
-            _ => Err(diverged(replay.next, recorded, waiting_for.as_bytes())),
+    /// Whether contents from outside still fit. The outside is not the guest's fault, so what does not fit is refused, not the end of the run.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.bytes.saturating_add(bytes) <= RECORDING_BYTES_MAX
+    }
+
+    /// Writes down what the outside caused, with its contents.
+    pub(crate) fn completion(
+        &mut self,
+        contents: &[u8],
+        event: impl FnOnce(Content) -> Event,
+    ) -> Result<(), Halt> {
+        self.count()?;
+        self.bytes = self.bytes.saturating_add(contents.len());
+        if let Side::Record(recording) = &mut self.side {
+            let content = recording.add_blob(contents);
+            recording.push(&event(content));
         }
+        Ok(())
+    }
+
+    /// Reads what the outside caused, with its contents if there are any.
+    pub(crate) fn outside(&mut self, waiting_for: &str) -> Result<(Event, Arc<[u8]>), Halt> {
+        self.count()?;
+        let Side::Replay(replay) = &mut self.side else {
+            unreachable!("only a replay reads what the outside caused")
+        };
+        let event = replay.outside(waiting_for)?;
+        let contents = match event.content() {
+            Some(content) => replay.blob(content)?,
+            None => Arc::default(),
+        };
+        self.bytes = self.bytes.saturating_add(contents.len());
+        Ok((event, contents))
+    }
+
+    /// The event just read is not what the guest waits for.
+    pub(crate) fn diverged_before(&self, event: &Event, replayed: String) -> Halt {
+        let read = match &self.side {
+            Side::Replay(replay) => replay.next.saturating_sub(1),
+            Side::Record(_) => 0,
+        };
+        let recorded = String::from_utf8_lossy(&event.to_bytes()).into_owned();
+        Halt::Diverged {
+            event: read as u64,
+            recorded,
+            replayed,
+        }
+    }
+
+    fn count(&mut self) -> Result<(), Halt> {
+        if self.events >= EVENTS_MAX {
+            return Err(Halt::Limit(format!(
+                "the limit of {EVENTS_MAX} recorded events is reached"
+            )));
+        }
+        self.events += 1;
+        Ok(())
     }
 }
 
 impl Replay {
-    pub(crate) fn blob(&self, content: &Content) -> Result<Arc<[u8]>, Halt> {
-        self.blobs.get(&content.sha256).cloned().ok_or(Halt::Withheld(content.sha256))
+    /// The next event, which only the outside could have caused.
+    fn outside(&mut self, waiting_for: &str) -> Result<Event, Halt> {
+        let recorded = self.events.get(self.next);
+        match recorded.and_then(|bytes| Event::parse(bytes).ok()) {
+            Some(event @ (Event::Completion { .. } | Event::Deadline { .. })) => {
+                self.next += 1;
+                Ok(event)
+            }
+            _ => Err(diverged(self.next, recorded, waiting_for.as_bytes())),
+        }
+    }
+
+    fn blob(&self, content: &Content) -> Result<Arc<[u8]>, Halt> {
+        self.blobs
+            .get(&content.sha256)
+            .cloned()
+            .ok_or(Halt::Withheld(content.sha256))
     }
 }
 
@@ -95,7 +171,8 @@ fn diverged(index: usize, recorded: Option<&Vec<u8>>, replayed: &[u8]) -> Halt {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Halt::Diverged {
         event: index as u64,
-        recorded: recorded.map_or_else(|| "the recording ends here".to_owned(), |bytes| text(bytes)),
+        recorded: recorded
+            .map_or_else(|| "the recording ends here".to_owned(), |bytes| text(bytes)),
         replayed: text(replayed),
     }
 }

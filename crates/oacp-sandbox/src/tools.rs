@@ -36,7 +36,10 @@ impl Tools {
         F: Fn(Value) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Value, ToolError>> + Send + 'static,
     {
-        self.0.insert(name, Arc::new(move |arguments| Box::pin(function(arguments))));
+        self.0.insert(
+            name,
+            Arc::new(move |arguments| Box::pin(function(arguments))),
+        );
         self
     }
 
@@ -54,16 +57,33 @@ impl Tools {
 pub(crate) async fn call(tool: Function, arguments: Vec<u8>) -> Result<Vec<u8>, ToolFailure> {
     let arguments = match serde_json::from_slice(&arguments) {
         Ok(arguments @ Value::Object(_)) => arguments,
-        Ok(_) => return Err(ToolFailure::arguments("the arguments are not a JSON object".into())),
-        Err(e) => return Err(ToolFailure::arguments(format!("the arguments are not JSON: {e}"))),
+        Ok(_) => {
+            return Err(ToolFailure::arguments(
+                "the arguments are not a JSON object".into(),
+            ));
+        }
+        Err(e) => {
+            return Err(ToolFailure::arguments(format!(
+                "the arguments are not JSON: {e}"
+            )));
+        }
     };
     let result = tool(arguments)
         .await
-        .map_err(|ToolError(message)| ToolFailure { code: "tool_error", message })?;
+        .map_err(|ToolError(message)| ToolFailure {
+            code: "tool_error",
+            message,
+        })?;
     let bytes = result.to_string().into_bytes();
     if bytes.len() > TOOL_RESULT_BYTES_MAX {
-        let message = format!("the result has {} bytes, the limit is {TOOL_RESULT_BYTES_MAX}", bytes.len());
-        return Err(ToolFailure { code: "limit", message });
+        let message = format!(
+            "the result has {} bytes, the limit is {TOOL_RESULT_BYTES_MAX}",
+            bytes.len()
+        );
+        return Err(ToolFailure {
+            code: "limit",
+            message,
+        });
     }
     Ok(bytes)
 }
@@ -75,6 +95,9 @@ pub(crate) struct ToolFailure {
 
 impl ToolFailure {
     fn arguments(message: String) -> Self {
-        Self { code: "bad_arguments", message }
+        Self {
+            code: "bad_arguments",
+            message,
+        }
     }
 }

@@ -83,7 +83,7 @@
 //!         sha256: Digest::of(b"the component"),
 //!         layers: vec![],
 //!         engine: "wasmtime 48.0.8".to_owned(),
-//!         fuel_model: "oacp-fuel-1".to_owned(),
+//!         fuel_model: "oacp-fuel/1".to_owned(),
 //!         config: BTreeMap::new(),
 //!     },
 //!     outcome: Outcome::Ok,

@@ -225,6 +225,14 @@ pub enum Refusal {
     /// The list of private content is not true.
     #[error("bundle's list of private content is not what it holds")]
     PrivateMismatch,
+    /// The agent is said to be a component, and another component is said to have run.
+    #[error("agent is the component `{agent}`, and `{ran}` is said to have run")]
+    ComponentMismatch {
+        /// `agent_hash`.
+        agent: Digest,
+        /// `runtime.sha256`.
+        ran: Digest,
+    },
     /// Another source than the statement's agent.
     #[error("source hashes to `{found}`, the statement's agent is `{claimed}`")]
     SourceMismatch {
@@ -286,6 +294,7 @@ impl Refusal {
             Self::BlobMissing { .. } => "blob_missing",
             Self::BlobUnreferenced { .. } => "blob_unreferenced",
             Self::PrivateMismatch => "private_mismatch",
+            Self::ComponentMismatch { .. } => "component_mismatch",
             Self::SourceMismatch { .. } => "source_mismatch",
             Self::EntryMismatch => "entry_mismatch",
         }

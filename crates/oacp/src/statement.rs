@@ -35,7 +35,7 @@ pub struct ExecutionStatement {
     pub sandbox_id: SandboxId,
     /// This execution.
     pub execution_id: ExecutionId,
-    /// When it began, by the node's clock.
+    /// When it was signed, by the node's clock.
     pub timestamp: Timestamp,
     /// [`Source::hash`](crate::Source::hash), or the digest of a component.
     pub agent_hash: Digest,

@@ -122,7 +122,13 @@ impl Bundle {
 
     fn check_source(&self, statement: &ExecutionStatement) -> Result<(), Refusal> {
         let Some(source) = &self.source else {
-            return Ok(());
+            // An agent without an entry file is a component, and then it is what ran.
+            let (agent, ran) = (statement.agent_hash, statement.runtime.sha256);
+            return if statement.agent_entry.is_none() && agent != ran {
+                Err(Refusal::ComponentMismatch { agent, ran })
+            } else {
+                Ok(())
+            };
         };
         let (found, claimed) = (source.hash(), statement.agent_hash);
         if found != claimed {

@@ -1,6 +1,6 @@
 // `console`, and `log` of module `oacp`.
 import * as native from "oacp:native";
-import { format, inspect } from "./inspect.js";
+import { format, frames, inspect } from "./inspect.js";
 
 const DEBUG = 0;
 const INFO = 1;
@@ -109,9 +109,8 @@ export const console = {
   dir: (value) => print(INFO, inspect(value)),
   dirxml: (...values) => print(INFO, format(values)),
   trace(...values) {
-    const { stack } = new Error();
-    const frames = typeof stack === "string" ? stack.split("\n").filter((line) => line !== "" && !line.includes("oacp:boot/")) : [];
-    print(ERROR, [`Trace${values.length > 0 ? `: ${format(values)}` : ""}`, ...frames].join("\n"));
+    const head = values.length > 0 ? `Trace: ${format(values)}` : "Trace";
+    print(ERROR, [head, ...frames(new Error()).map((frame) => frame.text)].join("\n"));
   },
   assert(condition, ...values) {
     if (condition) return;

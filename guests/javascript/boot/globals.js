@@ -1,18 +1,26 @@
 // What an agent finds in `globalThis` beside the language.
 import * as native from "oacp:native";
+import { structuredClone } from "./clone.js";
 import { console } from "./console.js";
-import * as loop from "./loop.js";
+import { crypto } from "./crypto.js";
+import { TextDecoder, TextEncoder } from "./encoding.js";
+import { AbortController, AbortSignal, CustomEvent, Event, EventTarget, performance } from "./events.js";
+import { clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "./loop.js";
 import oacp from "./oacp.js";
-
-function define(object, name, value) {
-  Object.defineProperty(object, name, { value, writable: true, enumerable: false, configurable: true });
-}
+import { URL, URLSearchParams } from "./url.js";
 
 export function installGlobals() {
-  const { clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } = loop;
-  const globals = { clearImmediate, clearInterval, clearTimeout, console, oacp, setImmediate, setInterval, setTimeout };
-  for (const [name, value] of Object.entries(globals)) define(globalThis, name, value);
-  define(Math, "random", function random() {
-    return native.random();
-  });
+  const globals = {
+    AbortController, AbortSignal, CustomEvent, Event, EventTarget, TextDecoder, TextEncoder, URL, URLSearchParams,
+    clearImmediate, clearInterval, clearTimeout, console, crypto, oacp, performance, setImmediate, setInterval, setTimeout, structuredClone,
+  };
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+  }
+  for (const Class of [AbortController, AbortSignal, CustomEvent, Event, EventTarget, TextDecoder, TextEncoder]) {
+    Object.defineProperty(Class.prototype, Symbol.toStringTag, { value: Class.name, configurable: true });
+  }
+  // The engine seeds its own from the clock.
+  const random = { random: () => native.random() }.random;
+  Object.defineProperty(Math, "random", { value: random, writable: true, enumerable: false, configurable: true });
 }

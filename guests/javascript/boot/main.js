@@ -16,11 +16,10 @@ installGlobals();
 
 let input;
 let path;
-let text; // of the entry
 let watched = { state: 0, value: undefined };
 const unhandled = new Map(); // rejected promises that nothing handles, with their reasons
 
-export function begin(json, entryPath, entryText) {
+export function begin(json, entryPath) {
   watched = { state: 0, value: undefined };
   try {
     input = parse(json);
@@ -30,8 +29,7 @@ export function begin(json, entryPath, entryText) {
   setInput(input);
   if (entryPath === undefined) return;
   path = entryPath;
-  text = entryText;
-  if (text === undefined) throw new Ending(`the source has no file \`${path}\``);
+  if (!native.hasFile(path)) throw new Ending(`the source has no file \`${path}\``);
   const ending = /\.[^./]*$/.exec(path)?.[0] ?? "";
   if (/^\.(ts|tsx|mts|cts|jsx)$/.test(ending)) throw new Ending(`${path} is not JavaScript: compile it to JavaScript first`);
   if (ending === ".json") throw new Ending(`${path} is data; the entry is a .js or .mjs file`);
@@ -88,9 +86,8 @@ export function stuck() {
 }
 
 // A script that calls its own function, as scripts for Node.js do, is a plain one.
-function callsItself(name) {
-  return new RegExp(`^(?:void |await )?${name}\\(.*\\)`, "m").test(text);
-}
+const CALLS = ["run(", "main(", "await run(", "await main(", "void run(", "void main("];
+const callsItself = () => native.lineStart(path, ...CALLS) >= 0;
 
 /** The function to call, or undefined for a plain script. */
 export function entry(names, global) {
@@ -104,14 +101,14 @@ export function entry(names, global) {
       return found;
     }
   }
-  if (typeof global === "function" && !callsItself("run") && !callsItself("main")) {
+  if (typeof global === "function" && !callsItself()) {
     terminal.asLog();
     return global;
   }
   if (names !== undefined && !terminal.hasOutput()) {
-    const [, name] = /^(?:async )?function (run|main)\b/m.exec(text) ?? /^(?:const|let|var) (run|main) *=/m.exec(text) ?? [];
-    if (name !== undefined && !callsItself(name)) {
-      throw new Ending(`${path} is a module and does not export its \`${name}\`: write \`export\` before it`);
+    const found = native.lineStart(path, ...["run", "main"].flatMap((name) => [`function ${name}(`, `async function ${name}(`, `const ${name} = `]));
+    if (found >= 0 && !callsItself()) {
+      throw new Ending(`${path} is a module and does not export its \`${found < 3 ? "run" : "main"}\`: write \`export\` before it`);
     }
   }
   terminal.asOutput();

@@ -10,6 +10,9 @@
 /* main.c */
 extern bool oacp_initialized; /* false while the image is made, at build time */
 
+/* engine.c */
+void engine_strip(JSRuntime *runtime);
+
 /* modules.c: the source that is being run, and how its modules are found. */
 #define BOOT_PREFIX "oacp:boot/"
 #define BOOT_MAIN BOOT_PREFIX "main.js"

@@ -28,3 +28,20 @@
 #define __builtin_frame_address(level) ({ volatile char pad[384]; pad[0] = 0; (uintptr_t)pad; })
 
 #include "padded/quickjs.c"
+
+/* Drops the source text and the line tables of every function there is. */
+void engine_strip(JSRuntime *runtime)
+{
+    struct list_head *at;
+    list_for_each(at, &runtime->gc_obj_list) {
+        JSGCObjectHeader *header = list_entry(at, JSGCObjectHeader, link);
+        if (JS_GC_TYPE(header) == JS_GC_OBJ_TYPE_FUNCTION_BYTECODE) {
+            JSFunctionBytecode *b = (JSFunctionBytecode *)header;
+            js_free_rt(runtime, b->source);
+            js_free_rt(runtime, b->pc2line_buf);
+            b->source = NULL;
+            b->pc2line_buf = NULL;
+            b->source_len = b->pc2line_len = 0;
+        }
+    }
+}

@@ -270,6 +270,36 @@ static JSValue native_has_file(JSContext *context, JSValueConst this, int argc, 
     return JS_NewBool(context, found);
 }
 
+/* lineStart(path, ...prefixes) -> which of the prefixes a line of the file begins with, or -1 */
+static JSValue native_line_start(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
+{
+    enum { PREFIXES_MAX = 8 };
+    struct { const char *text; size_t len; } prefixes[PREFIXES_MAX + 1] = { { 0 } };
+    const abi_file *file = NULL;
+    int found = -1, count = argc <= PREFIXES_MAX + 1 ? argc : PREFIXES_MAX + 1;
+    (void)this;
+
+    for (int i = 0; i < count; i++)
+        prefixes[i].text = JS_ToCStringLen(context, &prefixes[i].len, argv[i]);
+    if (count > 0 && prefixes[0].text)
+        file = source_find(prefixes[0].text, prefixes[0].len);
+    if (file && file->content.len) {
+        const char *at = file->content.data, *end = at + file->content.len;
+        while (at && found < 0) {
+            for (int i = 1; i < count && found < 0; i++)
+                if (prefixes[i].text && (size_t)(end - at) >= prefixes[i].len && memcmp(at, prefixes[i].text, prefixes[i].len) == 0)
+                    found = i - 1;
+            at = memchr(at, '\n', (size_t)(end - at));
+            if (at && ++at == end)
+                at = NULL;
+        }
+    }
+    for (int i = 0; i < count; i++)
+        if (prefixes[i].text)
+            JS_FreeCString(context, prefixes[i].text);
+    return JS_NewInt32(context, found);
+}
+
 static const JSCFunctionListEntry natives[] = {
     JS_CFUNC_DEF("start", 2, native_start),
     JS_CFUNC_DEF("wait", 2, native_wait),
@@ -284,6 +314,7 @@ static const JSCFunctionListEntry natives[] = {
     JS_CFUNC_DEF("promiseState", 1, native_promise_state),
     JS_CFUNC_DEF("isError", 1, native_is_error),
     JS_CFUNC_DEF("hasFile", 1, native_has_file),
+    JS_CFUNC_DEF("lineStart", 1, native_line_start),
 };
 
 static int natives_fill(JSContext *context, JSModuleDef *module)

@@ -1,5 +1,6 @@
 /* The exports: `initialize`, called once when the component is built and not part of it afterwards,
    and `run`. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,12 +174,9 @@ static JSValue load_agent(abi_string input)
     JSValue begin[] = {
         JS_NewStringLen(context, input.data, input.len),
         JS_NewStringLen(context, source_entry.data, source_entry.len),
-        JS_UNDEFINED,
     };
 
-    if (file)
-        begin[2] = JS_NewStringLen(context, file->content.data, file->content.len);
-    result = call(hooks.begin, 3, begin);
+    result = call(hooks.begin, 2, begin);
     if (JS_IsException(result))
         return result;
     JS_FreeValue(context, result);
@@ -393,6 +391,44 @@ static JSValue take_hook(JSValueConst names, const char *name)
     return hook;
 }
 
+/* Clears memory that is about to be freed while the image is made, so that it takes no room in it. */
+static void wipe(void *block, size_t size)
+{
+    if (oacp_initialized || !block)
+        return;
+    memset(block, 0, size);
+    __asm__ volatile("" : : "r"(block) : "memory"); /* or the compiler would leave the clearing out */
+}
+
+static void *allocate_zeroed(void *opaque, size_t count, size_t size) { (void)opaque; return calloc(count, size); }
+static void *allocate(void *opaque, size_t size) { (void)opaque; return malloc(size); }
+
+static void release(void *opaque, void *block)
+{
+    (void)opaque;
+    wipe(block, block ? malloc_usable_size(block) : 0);
+    free(block);
+}
+
+static void *resize(void *opaque, void *block, size_t size)
+{
+    void *other;
+    size_t held;
+    if (oacp_initialized || !block)
+        return realloc(block, size);
+    held = malloc_usable_size(block);
+    other = malloc(size);
+    if (other) {
+        memcpy(other, block, held < size ? held : size);
+        release(opaque, block);
+    }
+    return other;
+}
+
+static size_t usable(const void *block) { return malloc_usable_size((void *)block); }
+
+static const JSMallocFunctions allocator = { allocate_zeroed, allocate, release, resize, usable };
+
 /* Makes the context and runs the boot modules, `files`. Returns what went wrong, or NULL. */
 EXPORT("initialize")
 const char *initialize(const abi_file *files, size_t count)
@@ -401,7 +437,7 @@ const char *initialize(const abi_file *files, size_t count)
     const abi_file *file;
     void *headroom;
 
-    runtime = JS_NewRuntime();
+    runtime = JS_NewRuntime2(&allocator, NULL);
     context = JS_NewContext(runtime);
     JS_SetMaxStackSize(runtime, STACK_BYTES_MAX);
     JS_UpdateStackTop(runtime);
@@ -436,12 +472,13 @@ const char *initialize(const abi_file *files, size_t count)
     JS_FreeValue(context, names);
     JS_SetHostPromiseRejectionTracker(runtime, track, NULL);
     JS_RunGC(runtime);
+    engine_strip(runtime);
     JS_SetGCThreshold(runtime, GC_BYTES_MIN);
     oacp_source = (source_files){ NULL, 0 };
     agent_entry = JS_UNDEFINED;
     /* The boot modules' text stays out of the image. */
     for (size_t i = 0; i < count; i++) {
-        memset(files[i].content.data, 0, files[i].content.len);
+        wipe(files[i].content.data, files[i].content.len);
         discard(files[i].content);
         discard(files[i].path);
     }

@@ -22,7 +22,9 @@ const ZIP_ENTRIES_MAX: usize = 4 * SOURCE_FILES_MAX;
 pub(super) fn read(bytes: Vec<u8>) -> Result<Vec<(SourcePath, Vec<u8>)>, Failure> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     if archive.len() > ZIP_ENTRIES_MAX {
-        return Err(Failure::usage(format!("it has more than {ZIP_ENTRIES_MAX} entries")));
+        return Err(Failure::usage(format!(
+            "it has more than {ZIP_ENTRIES_MAX} entries"
+        )));
     }
     if archive.has_duplicate_names() {
         return Err(Failure::usage("it holds one name twice"));
@@ -44,18 +46,25 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Vec<(SourcePath, Vec<u8>)>, Failure
         }
     }
     let top = top_directory(&files);
-    files.into_iter().map(|(name, content)| Ok((name.get(top..).unwrap_or(&name).parse()?, content))).collect()
+    files
+        .into_iter()
+        .map(|(name, content)| Ok((name.get(top..).unwrap_or(&name).parse()?, content)))
+        .collect()
 }
 
 /// One entry, unless it is a directory or left out.
-fn entry(archive: &mut ZipArchive<Cursor<Vec<u8>>>, index: usize) -> Result<Option<(String, Vec<u8>)>, Failure> {
+fn entry(
+    archive: &mut ZipArchive<Cursor<Vec<u8>>>,
+    index: usize,
+) -> Result<Option<(String, Vec<u8>)>, Failure> {
     let raw = archive.by_index_raw(index)?;
     let name = std::str::from_utf8(raw.name_raw())
         .map_err(|_| Failure::usage(format!("the name of entry {index} is not UTF-8")))?
         .to_owned();
     // Judged before anything is left out: a path that leads elsewhere has no place in an archive at all.
     let path = name.strip_suffix('/').unwrap_or(&name);
-    path.parse::<SourcePath>().or_context(|| format!("it holds the name `{path}`"))?;
+    path.parse::<SourcePath>()
+        .or_context(|| format!("it holds the name `{path}`"))?;
     if raw.is_dir() || path.split('/').any(left_out) {
         return Ok(None);
     }
@@ -63,7 +72,10 @@ fn entry(archive: &mut ZipArchive<Cursor<Vec<u8>>>, index: usize) -> Result<Opti
         Some("is a symbolic link")
     } else if raw.encrypted() {
         Some("is encrypted")
-    } else if !matches!(raw.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+    } else if !matches!(
+        raw.compression(),
+        CompressionMethod::Stored | CompressionMethod::Deflated
+    ) {
         Some("is compressed in an unusual way; deflate is known")
     } else {
         None
@@ -79,9 +91,22 @@ fn entry(archive: &mut ZipArchive<Cursor<Vec<u8>>>, index: usize) -> Result<Opti
 
 /// The length of the one top directory and its slash, or 0.
 fn top_directory(files: &[(String, Vec<u8>)]) -> usize {
-    let Some((first, _)) = files.first() else { return 0 };
-    let Some((top, _)) = first.split_once('/') else { return 0 };
-    let within = |name: &str| name.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
-    let is_entry_at_top = files.iter().any(|(name, _)| ENTRIES.contains(&name.as_str()));
-    if !is_entry_at_top && files.iter().all(|(name, _)| within(name)) { top.len() + 1 } else { 0 }
+    let Some((first, _)) = files.first() else {
+        return 0;
+    };
+    let Some((top, _)) = first.split_once('/') else {
+        return 0;
+    };
+    let within = |name: &str| {
+        name.strip_prefix(top)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let is_entry_at_top = files
+        .iter()
+        .any(|(name, _)| ENTRIES.contains(&name.as_str()));
+    if !is_entry_at_top && files.iter().all(|(name, _)| within(name)) {
+        top.len() + 1
+    } else {
+        0
+    }
 }

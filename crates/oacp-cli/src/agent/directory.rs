@@ -32,21 +32,29 @@ fn walk(
     bytes: &mut usize,
 ) -> Result<(), Failure> {
     if depth > DEPTH_MAX {
-        return Err(Failure::usage(format!("`{prefix}` lies more than {DEPTH_MAX} directories deep")));
+        return Err(Failure::usage(format!(
+            "`{prefix}` lies more than {DEPTH_MAX} directories deep"
+        )));
     }
-    let entries = fs::read_dir(dir).or_context(|| format!("cannot read the directory `{}`", dir.display()))?;
+    let entries = fs::read_dir(dir)
+        .or_context(|| format!("cannot read the directory `{}`", dir.display()))?;
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_str().ok_or_else(|| {
-            Failure::usage(format!("the name of `{}` is not UTF-8, so it cannot be recorded", entry.path().display()))
+            Failure::usage(format!(
+                "the name of `{}` is not UTF-8, so it cannot be recorded",
+                entry.path().display()
+            ))
         })?;
         if left_out(name) {
             continue;
         }
         let path = format!("{prefix}{name}");
         // Of the entry itself: a link is not followed.
-        let kind = entry.file_type().or_context(|| format!("cannot read `{path}`"))?;
+        let kind = entry
+            .file_type()
+            .or_context(|| format!("cannot read `{path}`"))?;
         if kind.is_dir() {
             walk(&entry.path(), &format!("{path}/"), depth + 1, files, bytes)?;
         } else if kind.is_file() {
@@ -58,7 +66,9 @@ fn walk(
             }
             let content = file::read(&entry.path(), SOURCE_FILE_BYTES_MAX)?;
             *bytes += content.len();
-            let path = path.parse().or_context(|| format!("the name `{path}` cannot be recorded"))?;
+            let path = path
+                .parse()
+                .or_context(|| format!("the name `{path}` cannot be recorded"))?;
             files.push((path, content));
         } else if kind.is_symlink() {
             return Err(Failure::usage(format!("`{path}` is a symbolic link, which is not followed"))

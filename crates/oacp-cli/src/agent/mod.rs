@@ -17,16 +17,36 @@ use crate::failure::{Failure, Judge};
 use crate::file;
 
 /// The files at which an agent of several files may start, if none is named.
-const ENTRIES: [&str; 6] = ["agent.py", "main.py", "agent.js", "main.js", "agent.mjs", "main.mjs"];
+const ENTRIES: [&str; 6] = [
+    "agent.py",
+    "main.py",
+    "agent.js",
+    "main.js",
+    "agent.mjs",
+    "main.mjs",
+];
 
 /// Bytes of a zip. Attack: a central directory that is larger than anything it could hold.
 const ZIP_BYTES_MAX: usize = 2 * SOURCE_BYTES_MAX;
 
 /// An agent as it was given.
 pub(crate) enum Given {
-    Source { language: Language, source: Source },
+    Source {
+        language: Language,
+        source: Source,
+    },
     /// A compiled agent, as the bytes of its component.
     Component(Arc<[u8]>),
+}
+
+impl Given {
+    /// The language that it is written in, unless it is compiled.
+    pub(crate) fn language(&self) -> Option<Language> {
+        match self {
+            Self::Source { language, .. } => Some(*language),
+            Self::Component(_) => None,
+        }
+    }
 }
 
 /// Loads what `path` names.
@@ -40,30 +60,42 @@ pub(crate) fn load(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Fai
 
 fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
     let shown = path.display();
-    let metadata = std::fs::metadata(path).or_context(|| format!("cannot read the agent `{shown}`"))?;
+    let metadata =
+        std::fs::metadata(path).or_context(|| format!("cannot read the agent `{shown}`"))?;
     if metadata.is_dir() {
-        return several(directory::read(path)?, entry).or_context(|| format!("`{shown}` is not an agent"));
+        return several(directory::read(path)?, entry)
+            .or_context(|| format!("`{shown}` is not an agent"));
     }
     if !metadata.is_file() {
-        return Err(Failure::usage(format!("the agent `{shown}` is neither a file nor a directory")));
+        return Err(Failure::usage(format!(
+            "the agent `{shown}` is neither a file nor a directory"
+        )));
     }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("zip") => {
             let bytes = file::read(path, ZIP_BYTES_MAX)?;
-            let files = archive::read(bytes).or_context(|| format!("cannot read the archive `{shown}`"))?;
+            let files =
+                archive::read(bytes).or_context(|| format!("cannot read the archive `{shown}`"))?;
             several(files, entry).or_context(|| format!("`{shown}` is not an agent"))
         }
-        Some(_) if entry.is_some() => Err(Failure::usage(format!("`{shown}` is one file: it has no other entry"))
-            .hint("--entry is for a directory or a zip")),
-        Some("wasm") => component(file::read(path, COMPONENT_BYTES_MAX)?).or_context(|| format!("`{shown}` is not an agent")),
+        Some(_) if entry.is_some() => Err(Failure::usage(format!(
+            "`{shown}` is one file: it has no other entry"
+        ))
+        .hint("--entry is for a directory or a zip")),
+        Some("wasm") => component(file::read(path, COMPONENT_BYTES_MAX)?)
+            .or_context(|| format!("`{shown}` is not an agent")),
         Some(extension) if Language::of_extension(extension).is_some() => {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let name = name.parse::<SourcePath>().or_context(|| format!("the name of `{shown}` cannot be recorded"))?;
+            let name = name
+                .parse::<SourcePath>()
+                .or_context(|| format!("the name of `{shown}` cannot be recorded"))?;
             let source = Source::single(name, file::read(path, SOURCE_FILE_BYTES_MAX)?)?;
             with_language(source)
         }
-        _ => Err(Failure::usage(format!("cannot tell what kind of agent `{shown}` is"))
-            .hint("an agent is a .py, .js, .mjs or .wasm file, a directory, or a .zip")),
+        _ => Err(
+            Failure::usage(format!("cannot tell what kind of agent `{shown}` is"))
+                .hint("an agent is a .py, .js, .mjs or .wasm file, a directory, or a .zip"),
+        ),
     }
 }
 
@@ -71,13 +103,18 @@ fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
 fn component(wasm: Vec<u8>) -> Result<Given, Failure> {
     match wasm.get(..8) {
         Some(b"\0asm\x0d\0\x01\0") => Ok(Given::Component(wasm.into())),
-        Some(b"\0asm\x01\0\0\0") => Err(Failure::usage("it is a core WebAssembly module, not a component")
-            .hint("build it against wit/agent.wit, and make it a component: wasm-tools component new")),
+        Some(b"\0asm\x01\0\0\0") => Err(Failure::usage(
+            "it is a core WebAssembly module, not a component",
+        )
+        .hint("build it against wit/agent.wit, and make it a component: wasm-tools component new")),
         _ => Err(Failure::usage("it is not WebAssembly")),
     }
 }
 
-fn several(files: Vec<(SourcePath, Vec<u8>)>, entry: Option<&SourcePath>) -> Result<Given, Failure> {
+fn several(
+    files: Vec<(SourcePath, Vec<u8>)>,
+    entry: Option<&SourcePath>,
+) -> Result<Given, Failure> {
     let entry = match entry {
         Some(entry) => entry.clone(),
         None => find_entry(&files)?,
@@ -86,22 +123,37 @@ fn several(files: Vec<(SourcePath, Vec<u8>)>, entry: Option<&SourcePath>) -> Res
 }
 
 fn find_entry(files: &[(SourcePath, Vec<u8>)]) -> Result<SourcePath, Failure> {
-    let mut found = files.iter().map(|(path, _)| path).filter(|path| ENTRIES.contains(&path.as_str()));
+    let mut found = files
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| ENTRIES.contains(&path.as_str()));
     match (found.next(), found.next()) {
         (Some(entry), None) => Ok(entry.clone()),
-        (None, _) => Err(Failure::usage(format!("it has none of the files {}", ENTRIES.map(|e| format!("`{e}`")).join(", ")))
-            .hint("name the file to start at with --entry PATH")),
-        (Some(one), Some(other)) => Err(Failure::usage(format!("it could start at `{one}` or at `{other}`"))
-            .hint(format!("choose with --entry {one}"))),
+        (None, _) => Err(Failure::usage(format!(
+            "it has none of the files {}",
+            ENTRIES.map(|e| format!("`{e}`")).join(", ")
+        ))
+        .hint("name the file to start at with --entry PATH")),
+        (Some(one), Some(other)) => Err(Failure::usage(format!(
+            "it could start at `{one}` or at `{other}`"
+        ))
+        .hint(format!("choose with --entry {one}"))),
     }
 }
 
 fn with_language(source: Source) -> Result<Given, Failure> {
-    let extension = source.entry().as_str().rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = source
+        .entry()
+        .as_str()
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension);
     match Language::of_extension(extension) {
         Some(language) => Ok(Given::Source { language, source }),
-        None => Err(Failure::usage(format!("no language runtime for the entry `{}`", source.entry()))
-            .hint("an entry is a .py, .js or .mjs file")),
+        None => Err(Failure::usage(format!(
+            "no language runtime for the entry `{}`",
+            source.entry()
+        ))
+        .hint("an entry is a .py, .js or .mjs file")),
     }
 }
 

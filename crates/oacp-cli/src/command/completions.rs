@@ -15,7 +15,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn completions(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut crate::description(), "oacp", &mut script);
+    clap_complete::generate(
+        arguments.shell,
+        &mut crate::description(),
+        "oacp",
+        &mut script,
+    );
     console.print_bytes(&script)?;
     Ok(Exit::Yes)
 }

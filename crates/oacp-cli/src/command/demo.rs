@@ -43,7 +43,12 @@ pub(crate) struct Arguments {
 pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
     let dir = match &arguments.dir {
         Some(dir) => std::path::absolute(dir)?,
-        None => std::env::temp_dir().join(format!("oacp-demo-{}", std::process::id())),
+        // A name that nobody on this machine could have taken before.
+        None => {
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).map_err(std::io::Error::from)?;
+            std::env::temp_dir().join(format!("oacp-demo-{:016x}", u64::from_le_bytes(random)))
+        }
     };
     file::create_private_dir(&dir)?;
     let key = node_key::load_or_make(home, console)?;
@@ -51,29 +56,51 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
     // The same key: it signs the lie below.
     let dishonest = node_key::load_or_make(home, console)?;
     let source = Source::single("agent.py".parse()?, AGENT.as_bytes().to_vec())?;
-    let stage = Stage { home, console, trust };
+    let stage = Stage {
+        home,
+        console,
+        trust,
+    };
 
     stage.heading("An agent from a stranger")?;
     fs::write(dir.join("agent.py"), AGENT)?;
     let code = AGENT.split("\n\n\n").nth(1).unwrap_or(AGENT);
-    stage.text(&format!("{DIM}{}{DIM:#}\n\nagent.py, {}", visible_lines(code.trim_end(), ""), source.hash()))?;
+    stage.text(&format!(
+        "{DIM}{}{DIM:#}\n\nagent.py, {}",
+        visible_lines(code.trim_end(), ""),
+        source.hash()
+    ))?;
 
     stage.heading("It runs in a sandbox: no files, no network, one tool granted of two")?;
     let execution = stage.run(key, source)?;
     let bundle = dir.join("run.json");
     bundle_file::write(&bundle, &execution.bundle, Existing::Replace)?;
-    stage.text(&format!("its input  {INPUT}\nits result {GREEN}{}{GREEN:#}", String::from_utf8_lossy(&execution.output)))?;
-    stage.text(&format!("bundle     {}, {}", shown(&bundle), measure::bytes(fs::metadata(&bundle)?.len())))?;
+    stage.text(&format!(
+        "its input  {INPUT}\nits result {GREEN}{}{GREEN:#}",
+        String::from_utf8_lossy(&execution.output)
+    ))?;
+    stage.text(&format!(
+        "bundle     {}, {}",
+        shown(&bundle),
+        measure::bytes(fs::metadata(&bundle)?.len())
+    ))?;
 
     stage.heading("Whoever has the bundle checks it, and runs it again")?;
     let verified = stage.verified(&bundle)?;
     let verdict = replay::re_execute(&verified, home, console)?;
-    expect(matches!(verdict, ReplayVerdict::Confirmed { .. }), "the replay is confirmed")?;
+    expect(
+        matches!(verdict, ReplayVerdict::Confirmed { .. }),
+        "the replay is confirmed",
+    )?;
     stage.text(&report::verdicts(&verified.report(&verdict)))?;
 
     stage.heading("Somebody changes one byte of what the tool answered")?;
     let tampered = dir.join("tampered.json");
-    file::write_whole(&tampered, &forgery::with_another_answer(&verified, &fs::read(&bundle)?)?, Existing::Replace)?;
+    file::write_whole(
+        &tampered,
+        &forgery::with_another_answer(&verified, &fs::read(&bundle)?)?,
+        Existing::Replace,
+    )?;
     stage.refused(&tampered)?;
 
     stage.heading("The node itself lies, and signs another result")?;
@@ -95,9 +122,19 @@ impl Stage<'_> {
     fn run(&self, key: SecretKey, source: Source) -> Result<Execution, Failure> {
         let engine = runtime::engine(self.home)?;
         let languages = runtime::languages(self.home);
-        let agent = runtime::load(Given::Source { language: Language::Python, source }, &engine, &languages, self.console)?;
+        let agent = runtime::load(
+            Given::Source {
+                language: Language::Python,
+                source,
+            },
+            &engine,
+            &languages,
+            self.console,
+        )?;
         let weather: ToolName = "weather".parse()?;
-        let capabilities = Capabilities { tools: [weather.clone()].into() };
+        let capabilities = Capabilities {
+            tools: [weather.clone()].into(),
+        };
         let paid = Arc::new(AtomicBool::new(false));
         let call = Call {
             agent,
@@ -114,16 +151,29 @@ impl Stage<'_> {
             observer: Some(Arc::new(run::log_to(*self.console))),
             cancel: Cancel::default(),
         };
-        let node = Node::new(NodeOptions { key, engine, languages, allowed: capabilities, state_dir: None });
+        let node = Node::new(NodeOptions {
+            key,
+            engine,
+            languages,
+            allowed: capabilities,
+            state_dir: None,
+        });
         let sandbox = node.spawn(None)?;
         let execution = runtime::executor()?.block_on(execute(&node, &sandbox, call))?;
         expect(execution.outcome == Outcome::Ok, "the agent gives a result")?;
-        expect(execution.denials.len() == 1 && !paid.load(Ordering::Relaxed), "the transfer is denied")?;
+        expect(
+            execution.denials.len() == 1 && !paid.load(Ordering::Relaxed),
+            "the transfer is denied",
+        )?;
         Ok(execution)
     }
 
     fn verified(&self, bundle: &Path) -> Result<Verified, Failure> {
-        bundle_file::verify(&bundle_file::read(bundle)?, &self.trust, &Expectation::default())
+        bundle_file::verify(
+            &bundle_file::read(bundle)?,
+            &self.trust,
+            &Expectation::default(),
+        )
     }
 
     /// The bundle must be refused; says why it is.
@@ -138,8 +188,14 @@ impl Stage<'_> {
     fn diverges(&self, bundle: &Path) -> Result<(), Failure> {
         let verified = self.verified(bundle)?;
         let verdict = replay::re_execute(&verified, self.home, self.console)?;
-        self.text(&format!("{GREEN}signature valid{GREEN:#}: it is the node's own\n{}", replay::text(&verdict)))?;
-        expect(matches!(verdict, ReplayVerdict::Diverged { .. }), "the replay diverges")
+        self.text(&format!(
+            "{GREEN}signature valid{GREEN:#}: it is the node's own\n{}",
+            replay::text(&verdict)
+        ))?;
+        expect(
+            matches!(verdict, ReplayVerdict::Diverged { .. }),
+            "the replay diverges",
+        )
     }
 
     fn heading(&self, text: &str) -> Result<(), Failure> {
@@ -149,7 +205,16 @@ impl Stage<'_> {
     fn text(&self, text: &str) -> Result<(), Failure> {
         if !self.console.json {
             let indent = if text.starts_with('\n') { "" } else { "  " };
-            let lines: String = text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{indent}{line}\n") }).collect();
+            let lines: String = text
+                .lines()
+                .map(|line| {
+                    if line.is_empty() {
+                        "\n".to_owned()
+                    } else {
+                        format!("{indent}{line}\n")
+                    }
+                })
+                .collect();
             self.console.print(&lines)?;
         }
         Ok(())
@@ -157,17 +222,25 @@ impl Stage<'_> {
 
     fn end(&self, dir: &Path) -> Result<Exit, Failure> {
         if self.console.json {
-            self.console.print_json(&json!({ "ok": true, "dir": dir }))?;
+            self.console
+                .print_json(&json!({ "ok": true, "dir": dir }))?;
             return Ok(Exit::Yes);
         }
         let bundle = shown(&dir.join("run.json"));
         let next = [
             (format!("oacp show {bundle}"), "what happened, in order"),
-            (format!("oacp verify {bundle}"), "the whole report, with what nobody checked"),
+            (
+                format!("oacp verify {bundle}"),
+                "the whole report, with what nobody checked",
+            ),
             ("oacp init my-agent".to_owned(), "an agent of your own"),
         ];
-        let lines: String = next.iter().map(|(command, what)| format!("  {CYAN}{command}{CYAN:#}  {DIM}{what}{DIM:#}\n")).collect();
-        self.console.print(&format!("\n{BOLD}next:{BOLD:#}\n{lines}"))?;
+        let lines: String = next
+            .iter()
+            .map(|(command, what)| format!("  {CYAN}{command}{CYAN:#}  {DIM}{what}{DIM:#}\n"))
+            .collect();
+        self.console
+            .print(&format!("\n{BOLD}next:{BOLD:#}\n{lines}"))?;
         Ok(Exit::Yes)
     }
 }
@@ -180,10 +253,18 @@ fn tools(weather: ToolName, paid: &Arc<AtomicBool>) -> Result<Tools, Failure> {
         paid.store(true, Ordering::Relaxed);
         async { Ok(json!({ "done": true })) }
     };
-    Ok(Tools::none().with(weather, report).with("transfer_funds".parse()?, transfer))
+    Ok(Tools::none()
+        .with(weather, report)
+        .with("transfer_funds".parse()?, transfer))
 }
 
 fn expect(holds: bool, what: &str) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(Failure::unable(format!("the demo went wrong: expected that {what}"))) }
-        .or_hint(|| "this is a fault of the program, please report it".to_owned())
+    if holds {
+        Ok(())
+    } else {
+        Err(Failure::unable(format!(
+            "the demo went wrong: expected that {what}"
+        )))
+    }
+    .or_hint(|| "this is a fault of the program, please report it".to_owned())
 }

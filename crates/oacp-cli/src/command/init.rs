@@ -45,9 +45,13 @@ pub(crate) fn init(arguments: &Arguments, console: &Console) -> Result<Exit, Fai
     let dir = &arguments.dir;
     let files = [(dir.join(name), agent), (dir.join("oacp.yaml"), CONFIG)];
     if let Some((taken, _)) = files.iter().find(|(file, _)| file.exists()) {
-        return Err(Failure::usage(format!("`{}` is there already", taken.display())).hint("name another directory"));
+        return Err(
+            Failure::usage(format!("`{}` is there already", taken.display()))
+                .hint("name another directory"),
+        );
     }
-    fs::create_dir_all(dir).or_context(|| format!("cannot create the directory `{}`", dir.display()))?;
+    fs::create_dir_all(dir)
+        .or_context(|| format!("cannot create the directory `{}`", dir.display()))?;
     for (file, content) in &files {
         create(file, content).or_context(|| format!("cannot write `{}`", file.display()))?;
     }
@@ -68,6 +72,9 @@ pub(crate) fn init(arguments: &Arguments, console: &Console) -> Result<Exit, Fai
 
 /// Never over a file that is there.
 fn create(file: &Path, content: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(file)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file)?;
     io::Write::write_all(&mut file, content.as_bytes())
 }

@@ -47,11 +47,19 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
 fn new(force: bool, home: &Home, console: &Console) -> Result<(), Failure> {
     if home.key_file().try_exists()? {
         if !force {
-            return Err(Failure::usage(format!("this node has a key already, {}", shown(&home.key_file())))
-                .hint("--force puts it aside and makes another; who trusted this node has to be told"));
+            return Err(Failure::usage(format!(
+                "this node has a key already, {}",
+                shown(&home.key_file())
+            ))
+            .hint(
+                "--force puts it aside and makes another; who trusted this node has to be told",
+            ));
         }
         if let Some(aside) = node_key::put_aside(home)? {
-            console.note(&format!("the key before is now {}; to verify its bundles, keep a trust file of it", shown(&aside)));
+            console.note(&format!(
+                "the key before is now {}; to verify its bundles, keep a trust file of it",
+                shown(&aside)
+            ));
         }
     }
     let key = node_key::make(home)?;
@@ -61,21 +69,34 @@ fn new(force: bool, home: &Home, console: &Console) -> Result<(), Failure> {
 fn existing(home: &Home) -> Result<PublicKey, Failure> {
     match node_key::load(home)? {
         Some(key) => Ok(key.public()),
-        None => Err(Failure::unable("this node has no key yet").hint("the first `oacp run` makes one, and so does `oacp key new`")),
+        None => Err(Failure::unable("this node has no key yet")
+            .hint("the first `oacp run` makes one, and so does `oacp key new`")),
     }
 }
 
 fn print(key: &PublicKey, home: &Home, console: &Console) -> Result<(), Failure> {
     if console.json {
-        console.print_json(&json!({ "key_id": key.id(), "public_key": key.to_pem(), "file": home.key_file() }))?;
+        console.print_json(
+            &json!({ "key_id": key.id(), "public_key": key.to_pem(), "file": home.key_file() }),
+        )?;
     } else {
         let file = shown(&home.key_file());
-        console.print(&format!("{BOLD}{}{BOLD:#}\n{}{DIM}{file}{DIM:#}", key.id(), key.to_pem()))?;
+        console.print(&format!(
+            "{BOLD}{}{BOLD:#}\n{}{DIM}{file}{DIM:#}",
+            key.id(),
+            key.to_pem()
+        ))?;
     }
     Ok(())
 }
 
-fn export(out: Option<PathBuf>, name: Option<String>, force: bool, home: &Home, console: &Console) -> Result<(), Failure> {
+fn export(
+    out: Option<PathBuf>,
+    name: Option<String>,
+    force: bool,
+    home: &Home,
+    console: &Console,
+) -> Result<(), Failure> {
     let key = existing(home)?;
     let id = key.id().to_string();
     let name = name.unwrap_or_else(|| format!("node-{}", id.get(..8).unwrap_or(&id)));
@@ -86,15 +107,25 @@ fn export(out: Option<PathBuf>, name: Option<String>, force: bool, home: &Home, 
         console.print(&text)?;
         return Ok(());
     };
-    let existing = if force { Existing::Replace } else { Existing::Keep };
+    let existing = if force {
+        Existing::Replace
+    } else {
+        Existing::Keep
+    };
     match file::write_whole(&out, text.as_bytes(), existing) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(bundle_file::taken(&out)),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(bundle_file::taken(&out));
+        }
         written => written?,
     }
     if console.json {
         console.print_json(&json!({ "trust": out, "name": name, "key_id": id }))?;
     } else {
-        console.print(&format!("wrote {}: give it to whoever verifies: oacp verify BUNDLE --trust {}", shown(&out), shown(&out)))?;
+        console.print(&format!(
+            "wrote {}: give it to whoever verifies: oacp verify BUNDLE --trust {}",
+            shown(&out),
+            shown(&out)
+        ))?;
     }
     Ok(())
 }

@@ -24,13 +24,19 @@ pub(crate) struct Arguments {
     trust: Option<PathBuf>,
 }
 
-pub(crate) fn replay(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+pub(crate) fn replay(
+    arguments: &Arguments,
+    home: &Home,
+    console: &Console,
+) -> Result<Exit, Failure> {
     let trust = trust::load(arguments.trust.as_deref(), home)?;
     let bundle = bundle_file::read(&arguments.bundle)?;
     let verified = bundle_file::verify(&bundle, &trust, &Expectation::default())?;
     let verdict = re_execute(&verified, home, console)?;
     if console.json {
-        console.print_json(&json!({ "execution_id": verified.statement().execution_id, "replay": verdict }))?;
+        console.print_json(
+            &json!({ "execution_id": verified.statement().execution_id, "replay": verdict }),
+        )?;
     } else {
         console.print(&text(&verdict))?;
     }
@@ -42,12 +48,22 @@ pub(crate) fn replay(arguments: &Arguments, home: &Home, console: &Console) -> R
 }
 
 /// Runs a verified bundle again. The engine is made for this alone.
-pub(super) fn re_execute(verified: &Verified, home: &Home, console: &Console) -> Result<ReplayVerdict, Failure> {
+pub(super) fn re_execute(
+    verified: &Verified,
+    home: &Home,
+    console: &Console,
+) -> Result<ReplayVerdict, Failure> {
     let engine = runtime::engine(home)?;
     let languages = runtime::languages(home);
     let loading = Loading::new(console, "the runtime");
     let progress = |progress| loading.report(progress);
-    let replayed = oacp_gateway::re_execute(verified, &engine, &languages, Patience::default(), &progress);
+    let replayed = oacp_gateway::re_execute(
+        verified,
+        &engine,
+        &languages,
+        Patience::default(),
+        &progress,
+    );
     Ok(runtime::executor()?.block_on(replayed))
 }
 
@@ -56,14 +72,23 @@ pub(super) fn text(verdict: &ReplayVerdict) -> String {
     match verdict {
         ReplayVerdict::Confirmed { fuel } => {
             let fuel = match fuel {
-                FuelCompared::Equal => "output, outcome, every event and the fuel are the same".to_owned(),
+                FuelCompared::Equal => {
+                    "output, outcome, every event and the fuel are the same".to_owned()
+                }
                 FuelCompared::NotChecked { reason } => {
-                    format!("output, outcome and every event are the same; fuel not checked: {}", visible(reason))
+                    format!(
+                        "output, outcome and every event are the same; fuel not checked: {}",
+                        visible(reason)
+                    )
                 }
             };
             format!("{GREEN}confirmed{GREEN:#}: {fuel}")
         }
-        ReplayVerdict::Diverged { at, recorded, replayed } => format!(
+        ReplayVerdict::Diverged {
+            at,
+            recorded,
+            replayed,
+        } => format!(
             "{RED}diverged{RED:#} at {at}\n  recorded: {}\n  replayed: {}",
             visible(recorded),
             visible(replayed)

@@ -10,7 +10,11 @@ use crate::escape::visible;
 /// One line that says what ran.
 pub(super) fn subject(verified: &Verified) -> String {
     let statement = verified.statement();
-    let entry = statement.agent_entry.as_ref().map(|entry| format!(" ({})", visible(entry.as_str()))).unwrap_or_default();
+    let entry = statement
+        .agent_entry
+        .as_ref()
+        .map(|entry| format!(" ({})", visible(entry.as_str())))
+        .unwrap_or_default();
     format!(
         "{BOLD}{}{BOLD:#}  agent {}{entry}\n{} · {} · {} · {}",
         statement.execution_id,
@@ -35,7 +39,10 @@ pub(super) fn verdicts(report: &Report) -> String {
             Verdict::Fail { detail } => (RED, "FAIL", detail),
             Verdict::NotChecked { reason } => (YELLOW, "NOT CHECKED", reason),
         };
-        format!("{style}{word:<11}{style:#}  {BOLD}{name:<15}{BOLD:#}  {}", visible(text))
+        format!(
+            "{style}{word:<11}{style:#}  {BOLD}{name:<15}{BOLD:#}  {}",
+            visible(text)
+        )
     });
     lines.join("\n")
 }
@@ -58,15 +65,29 @@ pub(super) fn whole(report: &Report) -> String {
         ));
     }
     text.push_str(&format!("\n{YELLOW}NOT CHECKED{YELLOW:#}\n"));
-    text.extend(report.not_checked.iter().map(|line| format!("  {DIM}·{DIM:#} {}\n", visible(line))));
+    text.extend(
+        report
+            .not_checked
+            .iter()
+            .map(|line| format!("  {DIM}·{DIM:#} {}\n", visible(line))),
+    );
     for warning in &report.warnings {
-        text.push_str(&format!("{YELLOW}warning{YELLOW:#}: {}\n", visible(warning)));
+        text.push_str(&format!(
+            "{YELLOW}warning{YELLOW:#}: {}\n",
+            visible(warning)
+        ));
     }
     text
 }
 
 /// Whether something was checked and does not hold.
 pub(super) fn failed(report: &Report) -> bool {
-    let verdicts = [&report.signature_valid, &report.execution_proof, &report.time_validity];
-    verdicts.into_iter().any(|verdict| matches!(verdict, Verdict::Fail { .. }))
+    let verdicts = [
+        &report.signature_valid,
+        &report.execution_proof,
+        &report.time_validity,
+    ];
+    verdicts
+        .into_iter()
+        .any(|verdict| matches!(verdict, Verdict::Fail { .. }))
 }

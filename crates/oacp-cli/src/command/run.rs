@@ -11,12 +11,13 @@ use oacp::id::{Audience, ExecutionId, Nonce, Principal, SandboxName};
 use oacp::outcome::Outcome;
 use oacp::source::SourcePath;
 use oacp_gateway::{Call, Execution, Node, NodeOptions, execute};
-use oacp_sandbox::{Cancel, LogLine, Tools};
+use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
+use oacp_sandbox::{Cancel, Language, LogLine, Tools};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::agent;
-use crate::config::{self, LevelName, MEMORY_MB_MAX, RunOptions};
+use crate::config::{self, LevelName, MEMORY_MB_MAX, QUOTA_MS_MAX, RunOptions};
 use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, YELLOW};
 use crate::escape::{json_line, visible, visible_lines};
 use crate::failure::{Exit, Failure, Judge};
@@ -35,7 +36,13 @@ pub(crate) struct Arguments {
     /// The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one
     file: PathBuf,
     /// The input: JSON, @FILE, or - for standard input
-    #[arg(long, short, value_name = "JSON|@FILE|-", default_value = "null", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        short,
+        value_name = "JSON|@FILE|-",
+        default_value = "null",
+        allow_hyphen_values = true
+    )]
     input: String,
     /// Where an agent of several files starts [default: agent.py, main.py, agent.js, … at its top]
     #[arg(long, value_name = "PATH")]
@@ -46,11 +53,14 @@ pub(crate) struct Arguments {
     /// Replace the bundle file if it is there already
     #[arg(long, requires = "bundle")]
     force: bool,
+    /// Put the language runtime into the bundle, so that it can be run again where that is not at hand
+    #[arg(long)]
+    with_runtime: bool,
     /// Take limits and level from this configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Computing allowed, in fuel: 1,000,000 are a millisecond of a reference machine [default: 10,000 ms]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=QUOTA_MS_MAX * FUEL_PER_QUOTA_MS))]
     fuel: Option<u64>,
     /// Wall time allowed, in milliseconds [default: 30,000]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=TIMEOUT_MS_MAX))]
@@ -77,7 +87,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
     let options = options(&arguments, console)?;
-    if let Some(taken) = arguments.bundle.as_deref().filter(|file| !arguments.force && file.exists()) {
+    if let Some(taken) = arguments
+        .bundle
+        .as_deref()
+        .filter(|file| !arguments.force && file.exists())
+    {
         return Err(bundle_file::taken(taken));
     }
     let given = agent::load(&arguments.file, arguments.entry.as_ref())?;
@@ -86,6 +100,7 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     let key = node_key::load_or_make(home, console)?;
     let engine = runtime::engine(home)?;
     let languages = runtime::languages(home);
+    let runtime = given.language().map(Language::digest).transpose()?;
     let agent = runtime::load(given, &engine, &languages, console)?;
     let node = Node::new(NodeOptions {
         key,
@@ -113,15 +128,29 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     };
     let executor = runtime::executor()?;
     runtime::cancel_on_interrupt(executor.handle(), cancel, *console);
-    let execution = executor.block_on(execute(&node, &sandbox, call))?;
+    let mut execution = executor.block_on(execute(&node, &sandbox, call))?;
+    if let Some(runtime) = runtime.filter(|_| arguments.with_runtime) {
+        execution.bundle = execution
+            .bundle
+            .with_runtime(node.languages().read(&runtime)?);
+    }
 
-    let file = write_bundle(&execution, arguments.bundle.as_deref(), arguments.force, home)?;
+    let file = write_bundle(
+        &execution,
+        arguments.bundle.as_deref(),
+        arguments.force,
+        home,
+    )?;
     if console.json {
         console.print_json(&Answer::of(&execution, &file)?)?;
     } else {
         print(&execution, &file, console)?;
     }
-    Ok(if execution.outcome == Outcome::Ok { Exit::Yes } else { Exit::No })
+    Ok(if execution.outcome == Outcome::Ok {
+        Exit::Yes
+    } else {
+        Exit::No
+    })
 }
 
 /// Limits and level: what the command line says, else the configuration, else the defaults.
@@ -147,14 +176,26 @@ fn options(arguments: &Arguments, console: &Console) -> Result<RunOptions, Failu
 /// The input's text, byte for byte: its digest is what `sha256sum` prints for the file.
 fn read_input(given: &str) -> Result<String, Failure> {
     let (bytes, name) = match given.strip_prefix('@') {
-        Some(path) => (file::read(Path::new(path), INPUT_BYTES_MAX).or_usage()?, format!("the input `{path}`")),
-        None if given == "-" => (file::read(Path::new("-"), INPUT_BYTES_MAX).or_usage()?, "the input".to_owned()),
+        Some(path) => (
+            file::read(Path::new(path), INPUT_BYTES_MAX).or_usage()?,
+            format!("the input `{path}`"),
+        ),
+        None if given == "-" => (
+            file::read(Path::new("-"), INPUT_BYTES_MAX).or_usage()?,
+            "the input".to_owned(),
+        ),
         None => (given.as_bytes().to_vec(), "the input".to_owned()),
     };
-    let limits = oacp::limits::JsonLimits { bytes_max: INPUT_BYTES_MAX, depth_max: oacp::limits::JSON_DEPTH_MAX };
+    let limits = oacp::limits::JsonLimits {
+        bytes_max: INPUT_BYTES_MAX,
+        depth_max: oacp::limits::JSON_DEPTH_MAX,
+    };
     oacp::json::admit(&bytes, limits)
         .or_context(|| format!("{name} is not JSON"))
-        .or_hint(|| "quote it for the shell, as --input '{\"name\": \"Ada\"}'; a text is --input '\"text\"'".to_owned())
+        .or_hint(|| {
+            "quote it for the shell, as --input '{\"name\": \"Ada\"}'; a text is --input '\"text\"'"
+                .to_owned()
+        })
         .or_usage()?;
     Ok(String::from_utf8(bytes)?)
 }
@@ -177,16 +218,34 @@ pub(super) fn log_to(console: Console) -> impl Fn(LogLine<'_>) + Send + Sync {
             LogLevel::Warning => (YELLOW, "warning"),
             LogLevel::Error => (RED, "error"),
         };
-        console.say(&format!("{style}{name:>7}{style:#} {DIM}|{DIM:#} {}", visible(line.message)));
+        console.say(&format!(
+            "{style}{name:>7}{style:#} {DIM}|{DIM:#} {}",
+            visible(line.message)
+        ));
     }
 }
 
-fn write_bundle(execution: &Execution, named: Option<&Path>, force: bool, home: &Home) -> Result<PathBuf, Failure> {
+fn write_bundle(
+    execution: &Execution,
+    named: Option<&Path>,
+    force: bool,
+    home: &Home,
+) -> Result<PathBuf, Failure> {
     let (file, existing) = match named {
-        Some(file) => (std::path::absolute(file)?, if force { Existing::Replace } else { Existing::Keep }),
+        Some(file) => (
+            std::path::absolute(file)?,
+            if force {
+                Existing::Replace
+            } else {
+                Existing::Keep
+            },
+        ),
         None => {
             file::create_private_dir(&home.runs())?;
-            (home.runs().join(format!("{}.json", execution.execution_id)), Existing::Keep)
+            (
+                home.runs().join(format!("{}.json", execution.execution_id)),
+                Existing::Keep,
+            )
         }
     };
     bundle_file::write(&file, &execution.bundle, existing)?;
@@ -200,16 +259,28 @@ fn print(execution: &Execution, file: &Path, console: &Console) -> Result<(), Fa
             console.print_bytes(json_line(&text).as_bytes())?;
         }
         Some(failure) => {
-            let mut text = format!("{RED}{}{RED:#}: {}", execution.outcome, visible(&failure.message));
+            let mut text = format!(
+                "{RED}{}{RED:#}: {}",
+                execution.outcome,
+                visible(&failure.message)
+            );
             if let Some((file, line)) = &failure.location {
                 text.push_str(&format!("\n  at {BOLD}{}:{line}{BOLD:#}", visible(file)));
             }
             // Languages repeat the message in the trace.
-            let trace: Vec<&str> = failure.trace.lines().filter(|line| *line != failure.message).collect();
+            let trace: Vec<&str> = failure
+                .trace
+                .lines()
+                .filter(|line| *line != failure.message)
+                .collect();
             if !trace.is_empty() {
                 text.push_str(&format!("\n{}", visible_lines(&trace.join("\n"), "    ")));
             }
-            if let Some(denial) = execution.denials.last().filter(|_| execution.outcome == Outcome::Denied) {
+            if let Some(denial) = execution
+                .denials
+                .last()
+                .filter(|_| execution.outcome == Outcome::Denied)
+            {
                 text.push_str(&format!("\n  {}", denial.to_string().replace('\n', "\n  ")));
             }
             if let Some(hint) = hint(execution.outcome) {
@@ -232,10 +303,23 @@ fn hint(outcome: Outcome) -> Option<&'static str> {
 }
 
 fn summary(execution: &Execution, file: &Path) -> String {
-    let Execution { outcome, usage, tool_calls, denials, .. } = execution;
+    let Execution {
+        outcome,
+        usage,
+        tool_calls,
+        denials,
+        ..
+    } = execution;
     let style = if *outcome == Outcome::Ok { GREEN } else { RED };
-    let mut parts = vec![format!("{style}{outcome}{style:#}"), measure::duration(usage.wall)];
-    parts.extend(usage.fuel.map(|fuel| format!("{} fuel", measure::count(fuel))));
+    let mut parts = vec![
+        format!("{style}{outcome}{style:#}"),
+        measure::duration(usage.wall),
+    ];
+    parts.extend(
+        usage
+            .fuel
+            .map(|fuel| format!("{} fuel", measure::count(fuel))),
+    );
     if *tool_calls > 0 {
         parts.push(measure::plural(*tool_calls as u64, "tool call"));
     }
@@ -284,15 +368,30 @@ struct UsageAnswer {
 
 impl<'a> Answer<'a> {
     fn of(execution: &'a Execution, bundle: &'a Path) -> Result<Self, Failure> {
-        let microseconds = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let Execution { outcome, output, failure, usage, denials, .. } = execution;
+        let microseconds =
+            |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let Execution {
+            outcome,
+            output,
+            failure,
+            usage,
+            denials,
+            ..
+        } = execution;
         Ok(Self {
             outcome: *outcome,
-            result: if failure.is_none() { Some(serde_json::from_slice(output)?) } else { None },
+            result: if failure.is_none() {
+                Some(serde_json::from_slice(output)?)
+            } else {
+                None
+            },
             error: failure.as_ref().map(|failure| Error {
                 message: &failure.message,
                 trace: &failure.trace,
-                location: failure.location.as_ref().map(|(file, line)| Location { file, line: *line }),
+                location: failure
+                    .location
+                    .as_ref()
+                    .map(|(file, line)| Location { file, line: *line }),
             }),
             execution_id: execution.execution_id,
             bundle,

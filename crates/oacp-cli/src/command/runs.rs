@@ -77,17 +77,26 @@ fn runs(home: &Home) -> Result<Vec<Run>, Failure> {
     let dir = home.runs();
     let entries = match fs::read_dir(&dir) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.or_context(|| format!("cannot read the directory `{}`", dir.display()))?,
+        entries => {
+            entries.or_context(|| format!("cannot read the directory `{}`", dir.display()))?
+        }
     };
     let mut runs = Vec::new();
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|id| id.parse().ok());
+        let id = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".json"))
+            .and_then(|id| id.parse().ok());
         if let Some(id) = id
             && let Ok(metadata) = entry.metadata()
         {
-            runs.push(Run { id, file: entry.path(), size: metadata.len() });
+            runs.push(Run {
+                id,
+                file: entry.path(),
+                size: metadata.len(),
+            });
         }
     }
     runs.sort_by_key(|run| std::cmp::Reverse(run.id));
@@ -120,7 +129,9 @@ fn list(last: Option<usize>, home: &Home, console: &Console) -> Result<Exit, Fai
 fn checked(run: &Run, trust: &Trust) -> Result<(Bundle, Verified), &'static str> {
     let bytes = file::read(&run.file, oacp::limits::BUNDLE.bytes_max).map_err(|_| "unreadable")?;
     let bundle = Bundle::parse(&bytes).map_err(|e| e.code())?;
-    let verified = bundle.verify(trust, &Expectation::default(), bundle_file::now()).map_err(|e| e.code())?;
+    let verified = bundle
+        .verify(trust, &Expectation::default(), bundle_file::now())
+        .map_err(|e| e.code())?;
     Ok((bundle, verified))
 }
 
@@ -129,10 +140,25 @@ fn line(run: &Run, trust: &Trust) -> String {
     match checked(run, trust) {
         Ok((bundle, verified)) => {
             let statement = verified.statement();
-            let style = if statement.outcome == oacp::Outcome::Ok { GREEN } else { RED };
-            let entry = statement.agent_entry.as_ref().map_or("(component)", |entry| entry.as_str());
-            let private: Vec<String> = bundle.private().iter().map(|private| show::name(*private)).collect();
-            let private = if private.is_empty() { "nothing private".to_owned() } else { private.join(",") };
+            let style = if statement.outcome == oacp::Outcome::Ok {
+                GREEN
+            } else {
+                RED
+            };
+            let entry = statement
+                .agent_entry
+                .as_ref()
+                .map_or("(component)", |entry| entry.as_str());
+            let private: Vec<String> = bundle
+                .private()
+                .iter()
+                .map(|private| show::name(*private))
+                .collect();
+            let private = if private.is_empty() {
+                "nothing private".to_owned()
+            } else {
+                private.join(",")
+            };
             format!(
                 "{}  {}  {style}{:<14}{style:#} {} {:<16} {size:>9}  {DIM}{private}{DIM:#}\n",
                 run.id,
@@ -142,7 +168,11 @@ fn line(run: &Run, trust: &Trust) -> String {
                 visible(entry),
             )
         }
-        Err(code) => format!("{}  {}  {YELLOW}not verified{YELLOW:#}: {code}  {size:>9}\n", run.id, time_of(run.id)),
+        Err(code) => format!(
+            "{}  {}  {YELLOW}not verified{YELLOW:#}: {code}  {size:>9}\n",
+            run.id,
+            time_of(run.id)
+        ),
     }
 }
 
@@ -160,7 +190,9 @@ fn object(run: &Run, trust: &Trust) -> Value {
                 "private": bundle.private(),
             })
         }
-        Err(code) => json!({ "verified": false, "not_verified": code, "timestamp": time_of(run.id) }),
+        Err(code) => {
+            json!({ "verified": false, "not_verified": code, "timestamp": time_of(run.id) })
+        }
     };
     if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
         object.extend(more);
@@ -170,7 +202,11 @@ fn object(run: &Run, trust: &Trust) -> Value {
 
 /// The time that the id holds (RFC 9562, 5.7).
 fn time_of(id: ExecutionId) -> Timestamp {
-    let ms = id.as_bytes().iter().take(6).fold(0, |ms, byte| (ms << 8) | i64::from(*byte));
+    let ms = id
+        .as_bytes()
+        .iter()
+        .take(6)
+        .fold(0, |ms, byte| (ms << 8) | i64::from(*byte));
     Timestamp::from_unix_ms(ms)
 }
 
@@ -184,16 +220,27 @@ fn prune(arguments: &Prune, home: &Home, console: &Console) -> Result<Exit, Fail
     let doomed: Vec<Run> = surplus.filter(is_old).collect();
     let bytes: u64 = doomed.iter().map(|run| run.size).sum();
     for run in doomed.iter().filter(|_| !arguments.dry_run) {
-        fs::remove_file(&run.file).or_context(|| format!("cannot remove `{}`", run.file.display()))?;
+        fs::remove_file(&run.file)
+            .or_context(|| format!("cannot remove `{}`", run.file.display()))?;
     }
     if console.json {
         let files: Vec<&PathBuf> = doomed.iter().map(|run| &run.file).collect();
-        console.print_json(&json!({ "removed": !arguments.dry_run, "bundles": files, "bytes": bytes }))?;
+        console.print_json(
+            &json!({ "removed": !arguments.dry_run, "bundles": files, "bytes": bytes }),
+        )?;
         return Ok(Exit::Yes);
     }
-    let did = if arguments.dry_run { "would remove" } else { "removed" };
+    let did = if arguments.dry_run {
+        "would remove"
+    } else {
+        "removed"
+    };
     let mut text: String = doomed.iter().map(|run| format!("{}\n", run.id)).collect();
-    text.push_str(&format!("{did} {}, {}", measure::plural(doomed.len() as u64, "bundle"), measure::bytes(bytes)));
+    text.push_str(&format!(
+        "{did} {}, {}",
+        measure::plural(doomed.len() as u64, "bundle"),
+        measure::bytes(bytes)
+    ));
     console.print(&text)?;
     Ok(Exit::Yes)
 }
@@ -207,7 +254,11 @@ fn find(id: &str, home: &Home) -> Result<PathBuf, Failure> {
     let mut found = runs(home)?.into_iter().filter(named);
     match (found.next(), found.next()) {
         (Some(run), None) => Ok(run.file),
-        (None, _) => Err(Failure::usage(format!("no run `{id}`")).hint("`oacp runs list` lists them")),
-        (Some(_), Some(_)) => Err(Failure::usage(format!("more than one run is `{id}`")).hint("give more of the id")),
+        (None, _) => {
+            Err(Failure::usage(format!("no run `{id}`")).hint("`oacp runs list` lists them"))
+        }
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("more than one run is `{id}`")).hint("give more of the id"))
+        }
     }
 }

@@ -52,7 +52,9 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
         Command::Export { digest, out } => {
             let wasm = runtime::languages(home).read(&digest).or_usage()?;
             match file::write_whole(&out, &wasm, Existing::Keep) {
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(bundle_file::taken(&out)),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                    return Err(bundle_file::taken(&out));
+                }
                 written => written.or_context(|| format!("cannot write `{}`", out.display()))?,
             }
             if console.json {
@@ -75,7 +77,11 @@ fn list(home: &Home, console: &Console) -> Result<(), Failure> {
         return Ok(());
     }
     let line = |listed: &oacp_sandbox::Listed| match listed.carried {
-        Some(language) => format!("{}  {:<10}  {DIM}carried by this program{DIM:#}\n", listed.digest, language.name()),
+        Some(language) => format!(
+            "{}  {:<10}  {DIM}carried by this program{DIM:#}\n",
+            listed.digest,
+            language.name()
+        ),
         None => format!("{}  {:<10}  {DIM}added{DIM:#}\n", listed.digest, ""),
     };
     console.print(&runtimes.iter().map(line).collect::<String>())?;

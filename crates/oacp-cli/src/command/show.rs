@@ -50,7 +50,15 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// For a person, by this machine's own trust.
     pub(super) fn of(bundle: PathBuf, events: bool) -> Self {
-        Self { bundle, trust: None, events, form: None, key: false, redact: None, force: false }
+        Self {
+            bundle,
+            trust: None,
+            events,
+            form: None,
+            key: false,
+            redact: None,
+            force: false,
+        }
     }
 }
 
@@ -78,9 +86,15 @@ pub(crate) fn show(arguments: &Arguments, home: &Home, console: &Console) -> Res
     let trust = trust::load(arguments.trust.as_deref(), home)?;
     let shown = check(bundle_file::read(&arguments.bundle)?, &trust)?;
     if let Err(refusal) = &shown.checked {
-        console.say(&format!("{YELLOW}not verified{YELLOW:#}: {refusal}; give --trust FILE"));
+        console.say(&format!(
+            "{YELLOW}not verified{YELLOW:#}: {refusal}; give --trust FILE"
+        ));
     }
-    let form = if console.json { Some(Form::Json) } else { arguments.form };
+    let form = if console.json {
+        Some(Form::Json)
+    } else {
+        arguments.form
+    };
     let envelope = shown.bundle.envelope();
     if let Some(out) = &arguments.redact {
         return redact(shown, out, arguments.force, console);
@@ -90,7 +104,7 @@ pub(crate) fn show(arguments: &Arguments, home: &Home, console: &Console) -> Res
         None => console.print(&story::tell(&shown, arguments.events))?,
         Some(Form::Json) => console.print_json(&story::json(&shown))?,
         Some(Form::Dsse) => console.print_bytes(&envelope.to_json())?,
-        Some(Form::Statement) => console.print_bytes(envelope.unverified_payload())?,
+        Some(Form::Statement) => console.print_exactly(envelope.unverified_payload())?,
         Some(Form::Sigstore) => console.print_json(&sigstore(&shown.bundle)?)?,
     }
     Ok(Exit::Yes)
@@ -107,9 +121,18 @@ fn check(bundle: Bundle, trust: &Trust) -> Result<Shown, Failure> {
         }),
         Err(refusal) if refusal.kind() == RefusalKind::CouldNotCheck => {
             let sandbox_key = unverified_delegation(&bundle)?.key;
-            let payload = bundle.envelope().verify(&sandbox_key).map_err(|e| bundle_file::refused(Refusal::Envelope(e)))?;
-            let statement = ExecutionStatement::parse(payload).map_err(|e| bundle_file::refused(Refusal::Statement(e)))?;
-            Ok(Shown { statement, sandbox_key, checked: Err(refusal), bundle })
+            let payload = bundle
+                .envelope()
+                .verify(&sandbox_key)
+                .map_err(|e| bundle_file::refused(Refusal::Envelope(e)))?;
+            let statement = ExecutionStatement::parse(payload)
+                .map_err(|e| bundle_file::refused(Refusal::Statement(e)))?;
+            Ok(Shown {
+                statement,
+                sandbox_key,
+                checked: Err(refusal),
+                bundle,
+            })
         }
         Err(refusal) => Err(bundle_file::refused(refusal)),
     }
@@ -126,12 +149,26 @@ fn unverified_delegation(bundle: &Bundle) -> Result<Delegation, Failure> {
     Ok(statement.predicate)
 }
 
-fn redact(shown: Shown, out: &std::path::Path, force: bool, console: &Console) -> Result<Exit, Failure> {
+fn redact(
+    shown: Shown,
+    out: &std::path::Path,
+    force: bool,
+    console: &Console,
+) -> Result<Exit, Failure> {
     let redacted = shown.bundle.redact();
-    bundle_file::write(out, &redacted, if force { Existing::Replace } else { Existing::Keep })?;
+    bundle_file::write(
+        out,
+        &redacted,
+        if force {
+            Existing::Replace
+        } else {
+            Existing::Keep
+        },
+    )?;
     let size = std::fs::metadata(out)?.len();
     if console.json {
-        console.print_json(&json!({ "bundle": out, "size": size, "private": redacted.private() }))?;
+        console
+            .print_json(&json!({ "bundle": out, "size": size, "private": redacted.private() }))?;
     } else {
         let text = format!(
             "wrote {} ({}): envelope and delegation only; it can be verified, and not run again",

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use oacp::Expectation;
 use oacp::digest::Digest;
 use oacp::id::{Audience, Nonce};
 use oacp::replay::ReplayVerdict;
 use oacp::report::Report;
 use oacp::statement::ExecutionStatement;
-use oacp::Expectation;
 use serde::Serialize;
 
 use super::replay::re_execute;
@@ -52,18 +52,28 @@ struct Answer<'a> {
     report: &'a Report,
 }
 
-pub(crate) fn verify(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+pub(crate) fn verify(
+    arguments: &Arguments,
+    home: &Home,
+    console: &Console,
+) -> Result<Exit, Failure> {
     let trust = trust::load(arguments.trust.as_deref(), home)?;
     let expectation = Expectation {
         nonce: arguments.expect_nonce.clone(),
         audience: arguments.expect_audience.clone(),
         agent: arguments.expect_agent,
-        input: arguments.expect_input.as_deref().map(digest_of).transpose()?,
+        input: arguments
+            .expect_input
+            .as_deref()
+            .map(digest_of)
+            .transpose()?,
     };
     let bundle = bundle_file::read(&arguments.bundle)?;
     let verified = bundle_file::verify(&bundle, &trust, &expectation)?;
     let replay = if arguments.no_replay {
-        ReplayVerdict::NotChecked { reason: "not run again: --no-replay".to_owned() }
+        ReplayVerdict::NotChecked {
+            reason: "not run again: --no-replay".to_owned(),
+        }
     } else {
         re_execute(&verified, home, console)?
     };
@@ -71,9 +81,18 @@ pub(crate) fn verify(arguments: &Arguments, home: &Home, console: &Console) -> R
     let failed = report::failed(&report);
     if console.json {
         let verdict = if failed { "failed" } else { "verified" };
-        console.print_json(&Answer { verdict, statement: verified.statement(), replay: &replay, report: &report })?;
+        console.print_json(&Answer {
+            verdict,
+            statement: verified.statement(),
+            replay: &replay,
+            report: &report,
+        })?;
     } else {
-        console.print(&format!("{}\n\n{}", report::subject(&verified), report::whole(&report)))?;
+        console.print(&format!(
+            "{}\n\n{}",
+            report::subject(&verified),
+            report::whole(&report)
+        ))?;
     }
     Ok(if failed { Exit::No } else { Exit::Yes })
 }
@@ -81,7 +100,9 @@ pub(crate) fn verify(arguments: &Arguments, home: &Home, console: &Console) -> R
 /// A digest as it is written, or that of a file.
 fn digest_of(given: &str) -> Result<Digest, Failure> {
     match given.strip_prefix('@') {
-        Some(path) => Ok(Digest::of(&file::read(Path::new(path), oacp::limits::BUNDLE.bytes_max).or_usage()?)),
+        Some(path) => Ok(Digest::of(
+            &file::read(Path::new(path), oacp::limits::BUNDLE.bytes_max).or_usage()?,
+        )),
         None => given
             .parse()
             .or_context(|| format!("--expect-input is `{given}`"))

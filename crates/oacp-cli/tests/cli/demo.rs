@@ -48,6 +48,30 @@ fn the_demo_plays_to_its_end() {
         !    info | 9 degrees and rain in Bergen
         ! warning | no money for me: tool `transfer_funds` is not granted
     "#]]);
+    assert_eq!(
+        session
+            .oacp(&["verify", "demo/tampered.json"])
+            .status
+            .code(),
+        Some(1)
+    );
+    let forged = session.oacp(&["verify", "demo/forged.json"]);
+    assert_eq!(forged.status.code(), Some(1));
+    assert!(
+        String::from_utf8(forged.stdout)
+            .unwrap()
+            .contains("FAIL         execution proof")
+    );
+    session.check(
+        &["replay", "demo/forged.json"],
+        expect![[r#"
+        $ oacp replay demo/forged.json
+        diverged at the output
+          recorded: {"pack": "sunglasses", "rich": true}
+          replayed: {"pack":"an umbrella","rich":false}
+        exit 1
+    "#]],
+    );
     session.check(&["show", "demo/run.json"], expect![[r#"
         $ oacp show demo/run.json
         [id]  ok  [time]

@@ -30,7 +30,7 @@ fn help_says_what_there_is() {
 
         Options:
               --json
-                  Print one JSON object, with a stable schema, instead of text
+                  Print JSON on one line, with a stable schema, instead of text
 
           -q, --quiet
                   Print no progress, no notes and no summary
@@ -76,6 +76,10 @@ fn run_s_help_names_every_option() {
               --force
                   Replace the bundle file if it is there already
 
+              --with-runtime
+                  Put the language runtime into the bundle, so that it can be run again where that is not at
+                  hand
+
               --config <FILE>
                   Take limits and level from this configuration
 
@@ -111,7 +115,7 @@ fn run_s_help_names_every_option() {
                   The seed of the agent's randomness, 64 hex digits [default: fresh]
 
               --json
-                  Print one JSON object, with a stable schema, instead of text
+                  Print JSON on one line, with a stable schema, instead of text
 
           -q, --quiet
                   Print no progress, no notes and no summary
@@ -140,7 +144,7 @@ fn verify_s_help_names_every_option() {
               --expect-agent <sha256:…>        Refuse a bundle of another agent
               --expect-input <sha256:…|@FILE>  Refuse a bundle of another input
               --no-replay                      Do not run it again
-              --json                           Print one JSON object, with a stable schema, instead of text
+              --json                           Print JSON on one line, with a stable schema, instead of text
           -q, --quiet                          Print no progress, no notes and no summary
           -h, --help                           Print help
     "#]]);
@@ -149,7 +153,9 @@ fn verify_s_help_names_every_option() {
 #[test]
 fn usage_errors_end_with_3_and_a_suggestion() {
     let session = Session::new("usage");
-    session.check(&["rum", "agent.py"], expect![[r#"
+    session.check(
+        &["rum", "agent.py"],
+        expect![[r#"
         $ oacp rum agent.py
         ! error: unrecognized subcommand 'rum'
         !
@@ -159,8 +165,11 @@ fn usage_errors_end_with_3_and_a_suggestion() {
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
-    session.check(&["run", "agent.py", "--feul", "3"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["run", "agent.py", "--feul", "3"],
+        expect![[r#"
         $ oacp run agent.py --feul 3
         ! error: unexpected argument '--feul' found
         !
@@ -170,14 +179,18 @@ fn usage_errors_end_with_3_and_a_suggestion() {
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
-    session.check(&["run", "agent.py", "--memory-mb", "0"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["run", "agent.py", "--memory-mb", "0"],
+        expect![[r#"
         $ oacp run agent.py --memory-mb 0
         ! error: invalid value '0' for '--memory-mb <N>': 0 is not in 1..=4096
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(&["run", "agent.py", "--seed", "abc"], expect![[r#"
         $ oacp run agent.py --seed abc
         ! error: invalid value 'abc' for '--seed <HEX>': not a seed: expected 64 lower-case hex digits
@@ -200,20 +213,29 @@ fn usage_errors_end_with_3_and_a_suggestion() {
 #[test]
 fn nothing_is_kept_before_something_is_run() {
     let session = Session::new("nothing-kept");
-    session.check(&["--version"], expect![[r#"
+    session.check(
+        &["--version"],
+        expect![[r#"
         $ oacp --version
         oacp 0.1.0
-    "#]]);
-    session.check(&["runs", "list"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["runs", "list"],
+        expect![[r#"
         $ oacp runs list
         ! no runs in ~/oacp/runs
-    "#]]);
-    session.check(&["key", "show"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["key", "show"],
+        expect![[r#"
         $ oacp key show
         ! error: this node has no key yet
         !   hint: the first `oacp run` makes one, and so does `oacp key new`
         exit 2
-    "#]]);
+    "#]],
+    );
     assert!(!session.path("oacp").exists());
 }
 
@@ -236,40 +258,65 @@ fn every_outcome_is_explained() {
 fn completions_are_printed_for_each_shell() {
     let session = Session::new("completions");
     for shell in ["bash", "zsh", "fish"] {
-        assert!(session.stdout(&["completions", shell]).contains("oacp"), "{shell}");
+        assert!(
+            session.stdout(&["completions", shell]).contains("oacp"),
+            "{shell}"
+        );
     }
 }
 
 #[test]
 fn init_writes_an_agent_that_runs_and_overwrites_nothing() {
     let session = Session::with_runtimes("init");
-    session.check(&["init", "py"], expect![[r#"
+    session.check(
+        &["init", "py"],
+        expect![[r#"
         $ oacp init py
         wrote py/agent.py and py/oacp.yaml
 
         next: oacp run py/agent.py --input '{"name": "Ada"}' --config py/oacp.yaml
-    "#]]);
-    session.check(&["run", "py/agent.py", "-i", r#"{"name": "Ada"}"#, "--config", "py/oacp.yaml"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &[
+            "run",
+            "py/agent.py",
+            "-i",
+            r#"{"name": "Ada"}"#,
+            "--config",
+            "py/oacp.yaml",
+        ],
+        expect![[r#"
         $ oacp run py/agent.py -i {"name": "Ada"} --config py/oacp.yaml
         {"greeting":"Hello, Ada!"}
         !    info | greeting Ada
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]]);
-    session.check(&["init", "py", "--lang", "js"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["init", "py", "--lang", "js"],
+        expect![[r#"
         $ oacp init py --lang js
         ! error: `py/oacp.yaml` is there already
         !   hint: name another directory
         exit 3
-    "#]]);
-    session.check(&["init", "js", "--lang", "js"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["init", "js", "--lang", "js"],
+        expect![[r#"
         $ oacp init js --lang js
         wrote js/agent.js and js/oacp.yaml
 
         next: oacp run js/agent.js --input '{"name": "Ada"}' --config js/oacp.yaml
-    "#]]);
-    session.check(&["run", "js", "--quiet"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["run", "js", "--quiet"],
+        expect![[r#"
         $ oacp run js --quiet
         {"greeting":"Hello, world!"}
         !    info | greeting world
-    "#]]);
+    "#]],
+    );
 }

@@ -2,7 +2,12 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test -p oacp-cli` writes the expectations anew.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod agents;
 mod config;

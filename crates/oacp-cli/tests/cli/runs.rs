@@ -17,26 +17,42 @@ fn runs_are_listed_shown_and_pruned() {
         [id]  [time]  guest_error    1f80d2a8c205 bad.py              [size]  events,input,output,source
         [id]  [time]  ok             d8c00f165cc5 good.py             [size]  events,input,output,source
     "#]]);
-    session.check(&["runs", "list", "-n", "1"], expect![[r#"
+    session.check(
+        &["runs", "list", "-n", "1"],
+        expect![[r#"
         $ oacp runs list -n 1
         [id]  [time]  ok             d8c00f165cc5 good.py             [size]  input,output,source
         ! 2 more
-    "#]]);
-    let list: Vec<Value> = serde_json::from_str(&session.stdout(&["runs", "list", "--json"])).unwrap();
-    let outcomes: Vec<&str> = list.iter().map(|run| run["outcome"].as_str().unwrap()).collect();
+    "#]],
+    );
+    let list: Vec<Value> =
+        serde_json::from_str(&session.stdout(&["runs", "list", "--json"])).unwrap();
+    let outcomes: Vec<&str> = list
+        .iter()
+        .map(|run| run["outcome"].as_str().unwrap())
+        .collect();
     assert_eq!(outcomes, ["ok", "guest_error", "ok"]);
 
     let oldest = list[2]["execution_id"].as_str().unwrap();
     assert!(session.stdout(&["runs", "show", oldest]).contains(oldest));
-    assert!(session.stdout(&["runs", "show", &oldest[24..]]).contains(oldest));
-    session.check(&["runs", "show", "none"], expect![[r#"
+    assert!(
+        session
+            .stdout(&["runs", "show", &oldest[24..]])
+            .contains(oldest)
+    );
+    session.check(
+        &["runs", "show", "none"],
+        expect![[r#"
         $ oacp runs show none
         ! error: no run `none`
         !   hint: `oacp runs list` lists them
         exit 3
-    "#]]);
+    "#]],
+    );
 
-    session.check(&["runs", "prune"], expect![[r#"
+    session.check(
+        &["runs", "prune"],
+        expect![[r#"
         $ oacp runs prune
         ! error: the following required arguments were not provided:
         !   <--older-than <DAYS>|--keep <N>>
@@ -45,23 +61,33 @@ fn runs_are_listed_shown_and_pruned() {
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
-    session.check(&["runs", "prune", "--keep", "1", "--dry-run"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["runs", "prune", "--keep", "1", "--dry-run"],
+        expect![[r#"
         $ oacp runs prune --keep 1 --dry-run
         [id]
         [id]
         would remove 2 bundles, [size]
-    "#]]);
-    session.check(&["runs", "prune", "--keep", "1", "--older-than", "1"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["runs", "prune", "--keep", "1", "--older-than", "1"],
+        expect![[r#"
         $ oacp runs prune --keep 1 --older-than 1
         removed 0 bundles, [size]
-    "#]]);
-    session.check(&["runs", "prune", "--keep", "1"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["runs", "prune", "--keep", "1"],
+        expect![[r#"
         $ oacp runs prune --keep 1
         [id]
         [id]
         removed 2 bundles, [size]
-    "#]]);
+    "#]],
+    );
     assert_eq!(session.stdout(&["runs", "list"]).lines().count(), 1);
 }
 
@@ -70,37 +96,55 @@ fn what_is_no_longer_a_bundle_is_listed_as_such() {
     let session = Session::with_runtimes("runs-damaged");
     session.write("oacp/runs/01940000-0000-7000-8000-000000000000.json", "{}");
     session.write("oacp/runs/notes.txt", "mine");
-    session.check(&["runs", "list"], expect![[r#"
+    session.check(
+        &["runs", "list"],
+        expect![[r#"
         $ oacp runs list
         [id]  [time]  not verified: json_shape        [size]
-    "#]]);
-    session.check(&["runs", "prune", "--older-than", "30"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["runs", "prune", "--older-than", "30"],
+        expect![[r#"
         $ oacp runs prune --older-than 30
         [id]
         removed 1 bundle, [size]
-    "#]]);
+    "#]],
+    );
     assert!(session.path("oacp/runs/notes.txt").exists());
 }
 
 #[test]
 fn runtimes_are_listed_exported_and_added() {
     let session = Session::with_runtimes("runtimes");
-    let list: Vec<Value> = serde_json::from_str(&session.stdout(&["runtime", "list", "--json"])).unwrap();
-    assert_eq!(list.iter().map(|runtime| runtime["language"].as_str().unwrap()).collect::<Vec<_>>(), ["python", "javascript"]);
+    let list: Vec<Value> =
+        serde_json::from_str(&session.stdout(&["runtime", "list", "--json"])).unwrap();
+    assert_eq!(
+        list.iter()
+            .map(|runtime| runtime["language"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        ["python", "javascript"]
+    );
     let digest = list[1]["digest"].as_str().unwrap();
     session.stdout(&["runtime", "export", digest, "js.wasm"]);
-    assert_eq!(session.stdout(&["runtime", "add", "js.wasm"]), format!("added {digest}\n"));
+    assert_eq!(
+        session.stdout(&["runtime", "add", "js.wasm"]),
+        format!("added {digest}\n")
+    );
     session.check(&["runtime", "export", &digest.replace(char::is_numeric, "0"), "no.wasm"], expect![[r#"
-        $ oacp runtime export sha000:0000a00000a0c0a0000fd0f000d00f00000000a0000e000000e0c00d0000a000 no.wasm
-        ! error: invalid value 'sha000:0000a00000a0c0a0000fd0f000d00f00000000a0000e000000e0c00d0000a000' for '<DIGEST>': not a digest: expected `sha256:` and 64 lower-case hex digits
+        $ oacp runtime export sha000:ad0e00b000fd000fb000f0de0000ec00e0a00000000000ce000bcf00ccb0a00f no.wasm
+        ! error: invalid value 'sha000:ad0e00b000fd000fb000f0de0000ec00e0a00000000000ce000bcf00ccb0a00f' for '<DIGEST>': not a digest: expected `sha256:` and 64 lower-case hex digits
         !
         ! For more information, try '--help'.
         exit 3
     "#]]);
-    session.check(&["run", "js.wasm"], expect![[r#"
+    session.check(
+        &["run", "js.wasm"],
+        expect![[r#"
         $ oacp run js.wasm
         ! error: the component is a language runtime, not an agent
         !   hint: give it an agent: name a .py or .js file; `oacp runtime add` adds a runtime
         exit 3
-    "#]]);
+    "#]],
+    );
 }

@@ -16,7 +16,9 @@ pub struct Session {
 impl Session {
     /// An empty directory. `name` is the test's.
     pub fn new(name: &str) -> Self {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sessions").join(name);
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("sessions")
+            .join(name);
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
         Self { dir }
@@ -30,7 +32,11 @@ impl Session {
             for (file, agent) in [("a.py", "print(1)"), ("a.js", "console.log(1)")] {
                 session.write(file, agent);
                 let output = session.oacp(&["run", file]);
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                assert!(
+                    output.status.success(),
+                    "{}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
             }
             fs::remove_dir_all(&session.dir).unwrap();
         });
@@ -62,9 +68,19 @@ impl Session {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oacp"));
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        command.args(arguments).arg("--cache-dir").arg(cache).current_dir(&self.dir);
-        command.env_clear().env("HOME", &self.dir).env("OACP_HOME", self.dir.join("oacp"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .arg("--cache-dir")
+            .arg(cache)
+            .current_dir(&self.dir);
+        command
+            .env_clear()
+            .env("HOME", &self.dir)
+            .env("OACP_HOME", self.dir.join("oacp"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -73,7 +89,11 @@ impl Session {
     }
 
     pub fn oacp_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         child.wait_with_output().unwrap()
     }
@@ -81,7 +101,11 @@ impl Session {
     /// Standard output of a command that succeeds.
     pub fn stdout(&self, arguments: &[&str]) -> String {
         let output = self.oacp(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -114,7 +138,10 @@ impl Session {
     fn without_chance(&self, text: &str) -> String {
         let text = text.replace(self.dir.to_str().unwrap(), "[dir]");
         let rules = [
-            (r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]"),
+            (
+                r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}",
+                "[id]",
+            ),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[time]"),
             (r"[\d.]+ [kMG] fuel", "[fuel]"),
             (r"[\d.]+ [kMG]?B\b", "[size]"),
@@ -123,6 +150,11 @@ impl Session {
             (r"runtime    [0-9a-f]{12}", "runtime    [runtime]"),
             (r"uid \d+", "uid [uid]"),
         ];
-        rules.iter().fold(text, |text, (pattern, name)| Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned())
+        rules.iter().fold(text, |text, (pattern, name)| {
+            Regex::new(pattern)
+                .unwrap()
+                .replace_all(&text, *name)
+                .into_owned()
+        })
     }
 }

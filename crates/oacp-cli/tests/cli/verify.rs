@@ -5,9 +5,23 @@ use crate::session::Session;
 
 fn with_run(name: &str) -> Session {
     let session = Session::with_runtimes(name);
-    session.write("agent.py", "def run(input):\n    print('working')\n    return {'answer': input}\n");
+    session.write(
+        "agent.py",
+        "def run(input):\n    print('working')\n    return {'answer': input}\n",
+    );
     session.write("in.json", "42");
-    let run = ["run", "agent.py", "--input", "@in.json", "--bundle", "run.json", "--nonce", "n-1", "--audience", "bank"];
+    let run = [
+        "run",
+        "agent.py",
+        "--input",
+        "@in.json",
+        "--bundle",
+        "run.json",
+        "--nonce",
+        "n-1",
+        "--audience",
+        "bank",
+    ];
     session.stdout(&run);
     session
 }
@@ -55,32 +69,55 @@ fn a_bundle_is_verified_and_run_again() {
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
     "#]]);
-    session.check(&["replay", "run.json"], expect![[r#"
+    session.check(
+        &["replay", "run.json"],
+        expect![[r#"
         $ oacp replay run.json
         confirmed: output, outcome, every event and the fuel are the same
-    "#]]);
-    session.check_with_input(&["replay", "-"], &session.read("run.json"), expect![[r#"
+    "#]],
+    );
+    session.check_with_input(
+        &["replay", "-"],
+        &session.read("run.json"),
+        expect![[r#"
         $ oacp replay -
         confirmed: output, outcome, every event and the fuel are the same
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn expectations_are_compared() {
     let session = with_run("expectations");
     let agent = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-    let good = ["verify", "run.json", "--no-replay", "--expect-nonce", "n-1", "--expect-audience", "bank", "--expect-input", "@in.json"];
+    let good = [
+        "verify",
+        "run.json",
+        "--no-replay",
+        "--expect-nonce",
+        "n-1",
+        "--expect-audience",
+        "bank",
+        "--expect-input",
+        "@in.json",
+    ];
     assert!(session.oacp(&good).status.success());
-    session.check(&["verify", "run.json", "--expect-nonce", "n-2"], expect![[r#"
+    session.check(
+        &["verify", "run.json", "--expect-nonce", "n-2"],
+        expect![[r#"
         $ oacp verify run.json --expect-nonce n-2
         ! refused: statement's nonce is not the expected one (nonce_mismatch)
         exit 1
-    "#]]);
-    session.check(&["verify", "run.json", "--expect-audience", "me"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["verify", "run.json", "--expect-audience", "me"],
+        expect![[r#"
         $ oacp verify run.json --expect-audience me
         ! refused: statement's audience is not the expected one (audience_mismatch)
         exit 1
-    "#]]);
+    "#]],
+    );
     session.check(&["verify", "run.json", "--expect-agent", agent], expect![[r#"
         $ oacp verify run.json --expect-agent sha256:0000000000000000000000000000000000000000000000000000000000000000
         ! refused: statement's agent is `sha256:82f3edd510cbed8727cb029d16a4fdbc6bdcf8a3a95569ebcecaedbf7aa03a56`, expected `sha256:0000000000000000000000000000000000000000000000000000000000000000` (agent_mismatch)
@@ -91,39 +128,56 @@ fn expectations_are_compared() {
         ! refused: statement's input is `sha256:73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049`, expected `sha256:82f3edd510cbed8727cb029d16a4fdbc6bdcf8a3a95569ebcecaedbf7aa03a56` (input_mismatch)
         exit 1
     "#]]);
-    session.check(&["verify", "run.json", "--expect-input", "42"], expect![[r#"
+    session.check(
+        &["verify", "run.json", "--expect-input", "42"],
+        expect![[r#"
         $ oacp verify run.json --expect-input 42
         ! error: --expect-input is `42`
         !   cause: not a digest: expected `sha256:` and 64 lower-case hex digits
         !   hint: give sha256: and 64 hex digits, or @FILE
         exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_tampered_bundle_is_refused() {
     let session = with_run("tampered");
     let mut bundle = session.json("run.json");
-    let output = bundle["blobs"].as_object().unwrap().values().find(|blob| *blob == "eyJhbnN3ZXIiOjQyfQ==").unwrap();
+    let output = bundle["blobs"]
+        .as_object()
+        .unwrap()
+        .values()
+        .find(|blob| *blob == "eyJhbnN3ZXIiOjQyfQ==")
+        .unwrap();
     assert!(output.is_string());
     let text = String::from_utf8(session.read("run.json")).unwrap();
-    session.write("blob.json", text.replace("eyJhbnN3ZXIiOjQyfQ==", "eyJhbnN3ZXIiOjQzfQ=="));
+    session.write(
+        "blob.json",
+        text.replace("eyJhbnN3ZXIiOjQyfQ==", "eyJhbnN3ZXIiOjQzfQ=="),
+    );
     session.check(&["verify", "blob.json"], expect![[r#"
         $ oacp verify blob.json
         ! refused: blob is not what its digest `sha256:ecf59a2696ca44a417e20e2a7eabb1b26e82c779f8546bea354a2cc80e8e1eed` says (blob_altered)
         exit 1
     "#]]);
     session.write("event.json", text.replace("working", "Working"));
-    session.check(&["verify", "event.json"], expect![[r#"
+    session.check(
+        &["verify", "event.json"],
+        expect![[r#"
         $ oacp verify event.json
         ! refused: recording's root is not the one that the statement commits to (recording_root)
         exit 1
-    "#]]);
-    session.check(&["show", "event.json"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["show", "event.json"],
+        expect![[r#"
         $ oacp show event.json
         ! refused: recording's root is not the one that the statement commits to (recording_root)
         exit 1
-    "#]]);
+    "#]],
+    );
     session.check(&["replay", "event.json", "--json"], expect![[r#"
         $ oacp replay event.json --json
         {"error":{"causes":[],"code":"recording_root","hint":null,"message":"recording's root is not the one that the statement commits to"}}
@@ -135,20 +189,29 @@ fn a_tampered_bundle_is_refused() {
     let signature = format!("{other}{}", &signature[1..]);
     bundle["envelope"]["signatures"][0]["sig"] = signature.into();
     session.write("signature.json", bundle.to_string());
-    assert_eq!(session.oacp(&["verify", "signature.json"]).status.code(), Some(1));
+    assert_eq!(
+        session.oacp(&["verify", "signature.json"]).status.code(),
+        Some(1)
+    );
     session.write("garbage.json", "{]");
-    session.check(&["verify", "garbage.json"], expect![[r#"
+    session.check(
+        &["verify", "garbage.json"],
+        expect![[r#"
         $ oacp verify garbage.json
         ! refused: bundle is malformed (json_syntax)
         !   cause: not JSON at line 1, column 2
         exit 1
-    "#]]);
-    session.check(&["verify", "missing.json"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["verify", "missing.json"],
+        expect![[r#"
         $ oacp verify missing.json
         ! error: cannot read `missing.json`
         !   cause: No such file or directory (os error 2)
         exit 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -200,40 +263,75 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
     "#]]);
     let foreign = session.oacp(&["verify", "run.json"]);
     assert_eq!(foreign.status.code(), Some(2));
-    assert!(String::from_utf8(foreign.stderr).unwrap().contains("(foreign_node_key)"));
+    assert!(
+        String::from_utf8(foreign.stderr)
+            .unwrap()
+            .contains("(foreign_node_key)")
+    );
     let shown = String::from_utf8(session.oacp(&["show", "run.json"]).stdout).unwrap();
-    assert!(shown.contains("events and contents are shown of a verified bundle only"), "{shown}");
+    assert!(
+        shown.contains("events and contents are shown of a verified bundle only"),
+        "{shown}"
+    );
 
     session.write("bad.yaml", "nodes:\n  - name: a\n    keyy: x\n");
-    session.check(&["verify", "run.json", "--trust", "bad.yaml"], expect![[r#"
+    session.check(
+        &["verify", "run.json", "--trust", "bad.yaml"],
+        expect![[r#"
         $ oacp verify run.json --trust bad.yaml
         ! error: bad.yaml:3:5: unknown key `keyy`; did you mean `key`?
         !   hint: known here: `name`, `key`, `not_before`, `not_after`, `revoked`
         exit 3
-    "#]]);
+    "#]],
+    );
     session.write("bad.yaml", "nodes:\n  - name: a\n    key: x\n");
-    session.check(&["verify", "run.json", "--trust", "bad.yaml"], expect![[r#"
+    session.check(
+        &["verify", "run.json", "--trust", "bad.yaml"],
+        expect![[r#"
         $ oacp verify run.json --trust bad.yaml
         ! error: bad.yaml:3:10: not a public key: expected an Ed25519 key as SPKI, in base64 or PEM
         exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_bundle_is_shown_to_people_and_programs() {
     let session = with_run("show");
     let text = session.stdout(&["show", "run.json", "--events"]);
-    for part in ["agent      agent.py", "rights     none", "log info    working", "{\"answer\":42}", "private content: events, input, output, source"] {
+    for part in [
+        "agent      agent.py",
+        "rights     none",
+        "log info    working",
+        "{\"answer\":42}",
+        "private content: events, input, output, source",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let parse = |form: &str| serde_json::from_str::<Value>(&session.stdout(&["show", "run.json", "--as", form])).unwrap();
+    let parse = |form: &str| {
+        serde_json::from_str::<Value>(&session.stdout(&["show", "run.json", "--as", form])).unwrap()
+    };
     let (dsse, sigstore, statement) = (parse("dsse"), parse("sigstore"), parse("statement"));
     assert_eq!(dsse["payloadType"], "application/vnd.in-toto+json");
-    assert_eq!(sigstore["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
+    assert_eq!(
+        sigstore["mediaType"],
+        "application/vnd.dev.sigstore.bundle.v0.3+json"
+    );
     assert_eq!(sigstore["dsseEnvelope"], dsse);
-    assert_eq!(sigstore["verificationMaterial"]["publicKey"]["hint"], dsse["signatures"][0]["keyid"]);
+    assert_eq!(
+        sigstore["verificationMaterial"]["publicKey"]["hint"],
+        dsse["signatures"][0]["keyid"]
+    );
+    let raw = session
+        .oacp(&["show", "run.json", "--as", "statement"])
+        .stdout;
+    assert_eq!(raw.last(), Some(&b'}'), "byte for byte");
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
-    assert!(session.stdout(&["show", "run.json", "--key"]).starts_with("-----BEGIN PUBLIC KEY-----\n"));
+    assert!(
+        session
+            .stdout(&["show", "run.json", "--key"])
+            .starts_with("-----BEGIN PUBLIC KEY-----\n")
+    );
     assert_eq!(parse("json")["output"], "{\"answer\":42}");
 }
 
@@ -245,21 +343,55 @@ fn a_redacted_copy_is_verified_and_holds_nothing_private() {
         wrote public.json ([size]): envelope and delegation only; it can be verified, and not run again
     "#]]);
     let text = String::from_utf8(session.read("public.json")).unwrap();
-    assert!(!text.contains("blobs") && !text.contains("recording\""), "{text}");
-    session.check(&["show", "run.json", "--redact", "public.json"], expect![[r#"
+    assert!(
+        !text.contains("blobs") && !text.contains("recording\""),
+        "{text}"
+    );
+    session.check(
+        &["show", "run.json", "--redact", "public.json"],
+        expect![[r#"
         $ oacp show run.json --redact public.json
         ! error: `public.json` is there already
         !   hint: name another file, or give --force to replace it
         exit 3
-    "#]]);
-    session.check(&["replay", "public.json"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["replay", "public.json"],
+        expect![[r#"
         $ oacp replay public.json
         unverifiable: the bundle withholds the recording
         exit 2
-    "#]]);
-    let report: Value = serde_json::from_str(&session.stdout(&["verify", "public.json", "--json"])).unwrap();
+    "#]],
+    );
+    let report: Value =
+        serde_json::from_str(&session.stdout(&["verify", "public.json", "--json"])).unwrap();
     assert_eq!(report["verdict"], "verified");
-    assert_eq!(report["report"]["execution_proof"]["verdict"], "not_checked");
+    assert_eq!(
+        report["report"]["execution_proof"]["verdict"],
+        "not_checked"
+    );
+}
+
+#[test]
+fn a_bundle_may_carry_its_language_runtime() {
+    let session = with_run("with-runtime");
+    session.write("agent.js", "export function run(input) { return input; }");
+    session.stdout(&[
+        "run",
+        "agent.js",
+        "--with-runtime",
+        "--bundle",
+        "whole.json",
+    ]);
+    assert!(session.read("whole.json").len() > 1 << 20);
+    session.check(
+        &["replay", "whole.json"],
+        expect![[r#"
+        $ oacp replay whole.json
+        confirmed: output, outcome, every event and the fuel are the same
+    "#]],
+    );
 }
 
 #[test]
@@ -267,10 +399,18 @@ fn a_verifier_needs_no_key_of_its_own() {
     let session = with_run("stranger");
     session.stdout(&["key", "export", "node.trust.yaml"]);
     let stranger = |arguments: &[&str]| {
-        session.command(arguments).env("OACP_HOME", session.path("elsewhere")).output().unwrap()
+        session
+            .command(arguments)
+            .env("OACP_HOME", session.path("elsewhere"))
+            .output()
+            .unwrap()
     };
     let verified = stranger(&["verify", "run.json", "--trust", "node.trust.yaml"]);
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
     assert!(!session.path("elsewhere/node.key").exists());
     assert_eq!(stranger(&["verify", "run.json"]).status.code(), Some(2));
 }

@@ -59,22 +59,36 @@ const PRELUDE: &str = r#"
 
 /// A component around a core module with these imports and this body of `run(ptr, len)`.
 fn component(imports: &str, run: &str) -> Vec<u8> {
-    let core = format!("(module {imports} {PRELUDE} (func $run (export \"run\") (param $ptr i32) (param $len i32) (result i32) {run}))");
+    let core = format!(
+        "(module {imports} {PRELUDE} (func $run (export \"run\") (param $ptr i32) (param $len i32) (result i32) {run}))"
+    );
     let mut core = wat::parse_str(&core).unwrap();
     let mut resolve = Resolve::default();
     resolve.push_dir(repository().join("wit")).unwrap();
     let package = resolve.push_str("guest.wit", WASI).unwrap();
     let world = resolve.select_world(&[package], Some("guest")).unwrap();
     embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+    ComponentEncoder::default()
+        .module(&core)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
 }
 
 fn compiled(wasm: Vec<u8>) -> Call {
     let wasm: Arc<[u8]> = wasm.into();
     let digest = Digest::of(&wasm);
-    let program = node().engine().load(digest, || Ok(wasm.to_vec()), &|_| {}).unwrap();
+    let program = node()
+        .engine()
+        .load(digest, || Ok(wasm.to_vec()), &|_| {})
+        .unwrap();
     let mut call = call(Agent::Component { program, wasm }, json!({"n": 1}));
-    call.limits = Limits { fuel: 100_000_000, memory_bytes_max: 64 << 20, timeout_ms: 60_000 };
+    call.limits = Limits {
+        fuel: 100_000_000,
+        memory_bytes_max: 64 << 20,
+        timeout_ms: 60_000,
+    };
     call
 }
 
@@ -84,38 +98,70 @@ fn see_component(imports: &str, run: &str) -> Seen {
 
 fn ends(imports: &str, run: &str, outcome: Outcome, says: &str) -> Seen {
     let seen = see_component(imports, run);
-    assert_eq!(seen.execution.outcome, outcome, "{:?}", seen.execution.failure);
-    assert!(seen.failure().message.contains(says), "{:?}", seen.failure());
+    assert_eq!(
+        seen.execution.outcome, outcome,
+        "{:?}",
+        seen.execution.failure
+    );
+    assert!(
+        seen.failure().message.contains(says),
+        "{:?}",
+        seen.failure()
+    );
     match outcome.reexecutable() {
-        true => assert!(matches!(seen.replay, ReplayVerdict::Confirmed { .. }), "{:?}", seen.replay),
-        false => assert!(matches!(seen.replay, ReplayVerdict::Unverifiable { .. }), "{:?}", seen.replay),
+        true => assert!(
+            matches!(seen.replay, ReplayVerdict::Confirmed { .. }),
+            "{:?}",
+            seen.replay
+        ),
+        false => assert!(
+            matches!(seen.replay, ReplayVerdict::Unverifiable { .. }),
+            "{:?}",
+            seen.replay
+        ),
     }
     seen
 }
 
-const WAIT: &str = r#"(import "oacp:agent/port@0.1.0" "wait" (func $wait (param i32 i32 i32 i64 i32)))"#;
+const WAIT: &str =
+    r#"(import "oacp:agent/port@0.1.0" "wait" (func $wait (param i32 i32 i32 i64 i32)))"#;
 const START: &str = r#"(import "oacp:agent/tools@0.1.0" "start" (func $start (param i32 i32 i32 i32) (result i64)))"#;
 const LOG: &str = r#"(import "oacp:agent/log@0.1.0" "log" (func $log (param i32 i32 i32 i32)))"#;
-const RANDOM: &str = r#"(import "wasi:random/random@0.2.0" "get-random-bytes" (func $random (param i64 i32)))"#;
+const RANDOM: &str =
+    r#"(import "wasi:random/random@0.2.0" "get-random-bytes" (func $random (param i64 i32)))"#;
 const SUBSCRIBE: &str = r#"(import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $subscribe (param i64) (result i32)))"#;
-const BLOCK: &str = r#"(import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))"#;
+const BLOCK: &str =
+    r#"(import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))"#;
 
 #[test]
 fn a_component_runs_and_is_confirmed_from_its_bundle_alone() {
     let seen = see_component("", "(call $ok (local.get $ptr) (local.get $len))").confirmed();
     assert_eq!(seen.output(), json!({"n": 1}));
     assert!(seen.verified.component().is_some());
-    assert_eq!(seen.verified.statement().agent_hash, seen.verified.statement().runtime.sha256);
+    assert_eq!(
+        seen.verified.statement().agent_hash,
+        seen.verified.statement().runtime.sha256
+    );
 }
 
 #[test]
 fn an_endless_loop_runs_out_of_fuel() {
-    ends("", "(loop $again (br $again)) (unreachable)", Outcome::OutOfFuel, "100000000 fuel");
+    ends(
+        "",
+        "(loop $again (br $again)) (unreachable)",
+        Outcome::OutOfFuel,
+        "100000000 fuel",
+    );
 }
 
 #[test]
 fn endless_recursion_exhausts_the_stack_and_is_not_verifiable() {
-    ends("", "(call $run (local.get $ptr) (local.get $len))", Outcome::StackOverflow, "stack");
+    ends(
+        "",
+        "(call $run (local.get $ptr) (local.get $len))",
+        Outcome::StackOverflow,
+        "stack",
+    );
 }
 
 #[test]
@@ -131,17 +177,32 @@ fn growing_beyond_the_memory_limit_and_trapping_is_out_of_memory() {
 
 #[test]
 fn a_result_outside_of_memory_is_a_crash() {
-    ends("", "(call $ok (i32.const -64) (i32.const 64))", Outcome::Crashed, "");
+    ends(
+        "",
+        "(call $ok (i32.const -64) (i32.const 64))",
+        Outcome::Crashed,
+        "",
+    );
 }
 
 #[test]
 fn a_result_that_is_not_utf8_is_a_crash() {
-    ends("", "(i32.store (i32.const 64) (i32.const 0xfffefdfc)) (call $ok (i32.const 64) (i32.const 4))", Outcome::Crashed, "utf-8");
+    ends(
+        "",
+        "(i32.store (i32.const 64) (i32.const 0xfffefdfc)) (call $ok (i32.const 64) (i32.const 4))",
+        Outcome::Crashed,
+        "utf-8",
+    );
 }
 
 #[test]
 fn a_result_that_is_not_json_is_the_agents_failure() {
-    ends("", "(i32.store (i32.const 64) (i32.const 0x7b7b7b7b)) (call $ok (i32.const 64) (i32.const 4))", Outcome::GuestError, "not JSON");
+    ends(
+        "",
+        "(i32.store (i32.const 64) (i32.const 0x7b7b7b7b)) (call $ok (i32.const 64) (i32.const 4))",
+        Outcome::GuestError,
+        "not JSON",
+    );
 }
 
 #[test]
@@ -186,13 +247,60 @@ fn a_tools_name_full_of_control_characters_is_recorded_without_them() {
 fn an_endless_log_reaches_its_limit_and_the_rest_is_refused() {
     let run = "(local $n i32) (loop $again (call $log (i32.const 1) (i32.const 64) (i32.const 60000) (i32.const 32)) (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $again (i32.lt_u (local.get $n) (i32.const 100)))) (call $ok (local.get $ptr) (local.get $len))";
     let seen = see_component(LOG, run).confirmed();
-    let lines = seen.verified.events().unwrap().iter().filter(|e| matches!(e, Event::Log { level: LogLevel::Info, .. })).count();
+    let lines = seen
+        .verified
+        .events()
+        .unwrap()
+        .iter()
+        .filter(|e| {
+            matches!(
+                e,
+                Event::Log {
+                    level: LogLevel::Info,
+                    ..
+                }
+            )
+        })
+        .count();
     assert_eq!(lines, (1 << 20) / 60_000);
 }
 
 #[test]
+fn more_events_than_a_recording_may_have_end_the_run_and_its_replay_alike() {
+    let run = "(loop $again (call $log (i32.const 1) (i32.const 64) (i32.const 1) (i32.const 32)) (br $again)) (unreachable)";
+    let mut call = compiled(component(LOG, run));
+    call.limits.fuel = 1_000_000_000;
+    let seen = see(call).confirmed();
+    assert_eq!(seen.execution.outcome, Outcome::GuestError);
+    assert!(
+        seen.failure().message.contains("100000 recorded events"),
+        "{:?}",
+        seen.failure()
+    );
+}
+
+#[test]
+fn more_bytes_than_a_recording_may_have_end_the_run_and_its_replay_alike() {
+    let run = "(drop (memory.grow (i32.const 70))) (loop $again (drop (call $start (i32.const 64) (i32.const 4) (i32.const 64) (i32.const 4000000))) (br $again)) (unreachable)";
+    let mut call = compiled(component(START, run));
+    call.limits.fuel = 1_000_000_000;
+    let seen = see(call).confirmed();
+    assert_eq!(seen.execution.outcome, Outcome::GuestError);
+    assert!(
+        seen.failure().message.contains("recorded bytes"),
+        "{:?}",
+        seen.failure()
+    );
+}
+
+#[test]
 fn four_gigabytes_of_randomness_are_not_served() {
-    ends(RANDOM, "(call $random (i64.const 4294967296) (i32.const 32)) (unreachable)", Outcome::Crashed, "random bytes");
+    ends(
+        RANDOM,
+        "(call $random (i64.const 4294967296) (i32.const 32)) (unreachable)",
+        Outcome::Crashed,
+        "random bytes",
+    );
 }
 
 #[test]
@@ -211,39 +319,81 @@ fn the_table_of_resources_is_bounded() {
 fn a_component_sleeps_on_its_own_clock_and_the_replay_does_not_wait() {
     let run = "(call $block (call $subscribe (i64.const 300000000))) (call $ok (local.get $ptr) (local.get $len))";
     let seen = see_component(&format!("{SUBSCRIBE} {BLOCK}"), run).confirmed();
-    assert!(seen.execution.usage.wall.as_millis() >= 300, "{:?}", seen.execution.usage);
+    assert!(
+        seen.execution.usage.wall.as_millis() >= 300,
+        "{:?}",
+        seen.execution.usage
+    );
 }
 
 #[test]
 fn a_source_for_a_compiled_agent_and_none_for_a_language_are_refused() {
-    let mut call = compiled(component("", "(call $ok (local.get $ptr) (local.get $len))"));
-    let Agent::Component { program, .. } = call.agent else { unreachable!("a component") };
-    let Agent::Source { source, program: language } = crate::fixture::agent("agent.py", "") else { unreachable!("a source") };
+    let mut call = compiled(component(
+        "",
+        "(call $ok (local.get $ptr) (local.get $len))",
+    ));
+    let Agent::Component { program, .. } = call.agent else {
+        unreachable!("a component")
+    };
+    let Agent::Source {
+        source,
+        program: language,
+    } = crate::fixture::agent("agent.py", "")
+    else {
+        unreachable!("a source")
+    };
     call.agent = Agent::Source { program, source };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let refused = |call| runtime.block_on(oacp_gateway::execute(node(), &node().spawn(None).unwrap(), call)).unwrap_err().to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let refused = |call| {
+        runtime
+            .block_on(oacp_gateway::execute(
+                node(),
+                &node().spawn(None).unwrap(),
+                call,
+            ))
+            .unwrap_err()
+            .to_string()
+    };
     assert!(refused(call).contains("takes no source"));
-    let mut call = compiled(component("", "(call $ok (local.get $ptr) (local.get $len))"));
-    call.agent = Agent::Component { program: language, wasm: Arc::from(*b"") };
+    let mut call = compiled(component(
+        "",
+        "(call $ok (local.get $ptr) (local.get $len))",
+    ));
+    call.agent = Agent::Component {
+        program: language,
+        wasm: Arc::from(*b""),
+    };
     assert!(refused(call).contains("needs a source"));
 }
 
 /// A cache of its own: what is loaded, how often it is compiled, and what the directory's files are called.
 fn compilations(dir: &std::path::Path, wasm: &[u8]) -> usize {
-    let engine = Engine::new(EngineOptions { meter: Meter::Fuel, cache_dir: Some(dir.to_owned()) }).unwrap();
+    let engine = Engine::new(EngineOptions {
+        meter: Meter::Fuel,
+        cache_dir: Some(dir.to_owned()),
+    })
+    .unwrap();
     let count = std::cell::Cell::new(0);
     let progress = |p| {
         if let Progress::Compiling { .. } = p {
             count.set(count.get() + 1);
         }
     };
-    engine.load(Digest::of(wasm), || Ok(wasm.to_vec()), &progress).unwrap();
+    engine
+        .load(Digest::of(wasm), || Ok(wasm.to_vec()), &progress)
+        .unwrap();
     count.get()
 }
 
 fn entry(dir: &std::path::Path, extension: &str) -> std::path::PathBuf {
     let files = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path());
-    files.into_iter().find(|f| f.extension().is_some_and(|e| e == extension)).unwrap()
+    files
+        .into_iter()
+        .find(|f| f.extension().is_some_and(|e| e == extension))
+        .unwrap()
 }
 
 #[test]
@@ -275,7 +425,10 @@ fn a_damaged_or_foreign_entry_of_the_cache_is_compiled_again() {
 #[test]
 fn bytes_that_do_not_fit_the_digest_are_refused() {
     let wasm = component("", "(unreachable)");
-    let error = crate::fixture::engine().load(Digest::of(b"other"), || Ok(wasm), &|_| {}).map(|_| ()).unwrap_err();
+    let error = crate::fixture::engine()
+        .load(Digest::of(b"other"), || Ok(wasm), &|_| {})
+        .map(|_| ())
+        .unwrap_err();
     assert!(error.to_string().contains("expected"), "{error}");
 }
 
@@ -284,6 +437,8 @@ fn instances_share_nothing() {
     // Adds one to a cell of memory and says what it was: always the same digit, if every run has memory of its own.
     let run = "(i32.store8 (i32.const 64) (i32.add (i32.load8_u (i32.const 64)) (i32.const 48))) (call $ok (i32.const 64) (i32.const 1))";
     let wasm = component("", run);
-    let outputs: Vec<Value> = (0..5).map(|_| see(compiled(wasm.clone())).confirmed().output()).collect();
+    let outputs: Vec<Value> = (0..5)
+        .map(|_| see(compiled(wasm.clone())).confirmed().output())
+        .collect();
     assert_eq!(outputs, vec![json!(0); 5]);
 }

@@ -50,21 +50,36 @@ fn face(execution: &Execution) -> String {
     let verified = verify(&execution.bundle.to_bytes());
     let recording = verified.recording().unwrap();
     let output = String::from_utf8_lossy(&execution.output);
-    format!("{output} {} {:?}", recording.unsalted_digest(), execution.usage.fuel)
+    format!(
+        "{output} {} {:?}",
+        recording.unsalted_digest(),
+        execution.usage.fuel
+    )
 }
 
 fn faces(name: &str, text: &str, input: &Value, runs: usize) -> BTreeSet<String> {
-    (0..runs).map(|_| face(&attest(call(agent(name, text), input.clone())))).collect()
+    (0..runs)
+        .map(|_| face(&attest(call(agent(name, text), input.clone()))))
+        .collect()
 }
 
 /// Runs this test binary's own test `child` in another process.
 fn in_another_process(variable: &str, value: &str) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "determinism::child", "--nocapture", "--include-ignored"])
+        .args([
+            "--exact",
+            "determinism::child",
+            "--nocapture",
+            "--include-ignored",
+        ])
         .env(variable, value)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -72,21 +87,32 @@ fn in_another_process(variable: &str, value: &str) -> String {
 #[test]
 fn child() {
     if let Ok(name) = std::env::var("OACP_TEST_FACES") {
-        let text = if name.ends_with("py") { PYTHON } else { JAVASCRIPT };
+        let text = if name.ends_with("py") {
+            PYTHON
+        } else {
+            JAVASCRIPT
+        };
         for face in faces(&name, text, &json!(0), RUNS) {
             println!("face {face}");
         }
     }
     if let Ok(bundle) = std::env::var("OACP_TEST_REPLAY") {
         let verdict = replay(&verify(&std::fs::read(bundle).unwrap()));
-        println!("confirmed {}", matches!(verdict, ReplayVerdict::Confirmed { .. }));
+        println!(
+            "confirmed {}",
+            matches!(verdict, ReplayVerdict::Confirmed { .. })
+        );
     }
 }
 
 fn deterministic(name: &str, text: &str) {
     let mut seen = faces(name, text, &json!(0), RUNS);
     let other = in_another_process("OACP_TEST_FACES", name);
-    let other: BTreeSet<_> = other.lines().filter_map(|line| line.strip_prefix("face ")).map(str::to_owned).collect();
+    let other: BTreeSet<_> = other
+        .lines()
+        .filter_map(|line| line.strip_prefix("face "))
+        .map(str::to_owned)
+        .collect();
     assert_eq!(other.len(), 1, "{other:#?}");
     seen.extend(other);
     assert_eq!(seen.len(), 1, "{seen:#?}");
@@ -105,13 +131,18 @@ fn a_hundred_runs_in_two_processes_of_a_javascript_agent_are_one() {
 /// Delays differ from run to run, so the orders of completion may. What must not differ is a run from its own replay, here and in another process.
 fn overlapping(name: &str, text: &str) {
     let dir = std::env::temp_dir();
-    let text = text.replace("ms=0", "ms=(n * 7919 + input) % 13").replace("ms: 0", "ms: (n * 7919 + input) % 13");
+    let text = text
+        .replace("ms=0", "ms=(n * 7919 + input) % 13")
+        .replace("ms: 0", "ms: (n * 7919 + input) % 13");
     let mut outputs = BTreeSet::new();
     for round in 0..10 {
         let execution = attest(call(agent(name, &text), json!(8)));
         let bytes = execution.bundle.to_bytes();
         let verdict = replay(&verify(&bytes));
-        assert!(matches!(verdict, ReplayVerdict::Confirmed { .. }), "round {round}: {verdict:?}");
+        assert!(
+            matches!(verdict, ReplayVerdict::Confirmed { .. }),
+            "round {round}: {verdict:?}"
+        );
         if round == 0 {
             let file = dir.join(format!("oacp-{}-{name}.json", std::process::id()));
             std::fs::write(&file, bytes).unwrap();
@@ -138,5 +169,8 @@ fn eight_overlapping_calls_of_a_javascript_agent_replay_here_and_in_another_proc
 fn another_seed_gives_another_output() {
     let mut other = call(agent("agent.py", PYTHON), json!(0));
     other.seed = Some(oacp::event::Seed::from_bytes([43; 32]));
-    assert_ne!(attest(other).output, attest(call(agent("agent.py", PYTHON), json!(0))).output);
+    assert_ne!(
+        attest(other).output,
+        attest(call(agent("agent.py", PYTHON), json!(0))).output
+    );
 }

@@ -30,7 +30,10 @@ fn files(path: &Path) -> BTreeMap<SourcePath, Vec<u8>> {
     if path.is_dir() {
         walk(path, "", &mut found);
     } else {
-        found.insert(path.file_name().unwrap().to_str().unwrap().parse().unwrap(), fs::read(path).unwrap());
+        found.insert(
+            path.file_name().unwrap().to_str().unwrap().parse().unwrap(),
+            fs::read(path).unwrap(),
+        );
     }
     found
 }
@@ -45,7 +48,10 @@ fn agent(path: &Path, of: Language) -> Agent {
             .find(|name| files.contains_key(name))
             .unwrap(),
     };
-    Agent::Source { program: language(of), source: Arc::new(Source::new(files, entry).unwrap()) }
+    Agent::Source {
+        program: language(of),
+        source: Arc::new(Source::new(files, entry).unwrap()),
+    }
 }
 
 fn json(path: PathBuf) -> Option<Value> {
@@ -73,7 +79,10 @@ fn all(of: Language, at_least: usize) {
         } else if let Some(expected) = json(path.with_extension("output.json"))
             && expected != seen.output()
         {
-            wrong.push(format!("{name}: gave {}, expected {expected}", seen.output()));
+            wrong.push(format!(
+                "{name}: gave {}, expected {expected}",
+                seen.output()
+            ));
         }
         if !matches!(seen.replay, oacp::replay::ReplayVerdict::Confirmed { .. }) {
             wrong.push(format!("{name}: {:?}", seen.replay));

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use oacp::{Bundle, Expectation, Verified};
 use oacp::capability::Capabilities;
-use oacp::key::SecretKey;
 use oacp::event::Seed;
+use oacp::key::SecretKey;
 use oacp::replay::ReplayVerdict;
 use oacp::source::Source;
 use oacp::time::Timestamp;
 use oacp::trust::Trust;
+use oacp::{Bundle, Expectation, Verified};
 use oacp_gateway::{Agent, Call, Execution, Node, NodeOptions, execute, re_execute};
 use oacp_sandbox::{
-    Cancel, Engine, EngineOptions, Language, Languages, Limits, Meter, Patience, Program, ToolError, Tools,
+    Cancel, Engine, EngineOptions, Language, Languages, Limits, Meter, Patience, Program,
+    ToolError, Tools,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +24,11 @@ pub const SEED: [u8; 32] = [42; 32];
 /// Compiled runtimes are kept between tests and test runs.
 pub fn engine() -> Engine {
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("aot"));
-    Engine::new(EngineOptions { meter: Meter::Fuel, cache_dir }).unwrap()
+    Engine::new(EngineOptions {
+        meter: Meter::Fuel,
+        cache_dir,
+    })
+    .unwrap()
 }
 
 pub fn languages() -> Languages {
@@ -33,7 +38,11 @@ pub fn languages() -> Languages {
 pub fn language(language: Language) -> Program {
     static PROGRAMS: OnceLock<(Program, Program)> = OnceLock::new();
     let (python, javascript) = PROGRAMS.get_or_init(|| {
-        let load = |language: Language| languages().load(node().engine(), language.digest().unwrap(), &|_| {}).unwrap();
+        let load = |language: Language| {
+            languages()
+                .load(node().engine(), language.digest().unwrap(), &|_| {})
+                .unwrap()
+        };
         (load(Language::Python), load(Language::JavaScript))
     });
     match language {
@@ -60,7 +69,9 @@ pub fn trust() -> Trust {
 }
 
 pub fn capabilities(tools: &[&str]) -> Capabilities {
-    Capabilities { tools: tools.iter().map(|name| name.parse().unwrap()).collect() }
+    Capabilities {
+        tools: tools.iter().map(|name| name.parse().unwrap()).collect(),
+    }
 }
 
 /// The tools that a test's agent may find.
@@ -68,7 +79,11 @@ pub fn tools() -> Tools {
     Tools::none()
         .with("echo".parse().unwrap(), |arguments| async { Ok(arguments) })
         .with("add".parse().unwrap(), |arguments: Value| async move {
-            let number = |name: &str| arguments[name].as_i64().ok_or(ToolError(format!("`{name}` is not an integer")));
+            let number = |name: &str| {
+                arguments[name]
+                    .as_i64()
+                    .ok_or(ToolError(format!("`{name}` is not an integer")))
+            };
             Ok(json!(number("a")? + number("b")?))
         })
         // Takes as long as it is told, in milliseconds.
@@ -78,11 +93,19 @@ pub fn tools() -> Tools {
             Ok(arguments["answer"].clone())
         })
         .with("big".parse().unwrap(), |arguments: Value| async move {
-            Ok(json!("x".repeat(arguments["bytes"].as_u64().unwrap_or(0) as usize)))
+            Ok(json!(
+                "x".repeat(arguments["bytes"].as_u64().unwrap_or(0) as usize)
+            ))
         })
-        .with("broken".parse().unwrap(), |_| async { Err(ToolError("the service is down".into())) })
-        .with("panics".parse().unwrap(), |_| async { panic!("a tool's own fault") })
-        .with("secret".parse().unwrap(), |_| async { Ok(json!("never granted")) })
+        .with("broken".parse().unwrap(), |_| async {
+            Err(ToolError("the service is down".into()))
+        })
+        .with("panics".parse().unwrap(), |_| async {
+            panic!("a tool's own fault")
+        })
+        .with("secret".parse().unwrap(), |_| async {
+            Ok(json!("never granted"))
+        })
 }
 
 /// A single-file agent, by its extension's language.
@@ -101,7 +124,11 @@ pub fn call(agent: Agent, input: Value) -> Call {
         input: input.to_string(),
         asked: capabilities(&["echo", "add", "slow", "big", "broken", "panics"]),
         tools: tools(),
-        limits: Limits { fuel: 20_000_000_000, timeout_ms: 120_000, ..Limits::default() },
+        limits: Limits {
+            fuel: 20_000_000_000,
+            timeout_ms: 120_000,
+            ..Limits::default()
+        },
         level: None,
         nonce: None,
         audience: None,
@@ -127,18 +154,29 @@ impl Seen {
     }
 
     pub fn failure(&self) -> &oacp_sandbox::Failure {
-        self.execution.failure.as_ref().expect("the run has a result")
+        self.execution
+            .failure
+            .as_ref()
+            .expect("the run has a result")
     }
 
     /// Asserts that the run can be, and was, re-executed.
     pub fn confirmed(self) -> Self {
-        assert!(matches!(self.replay, ReplayVerdict::Confirmed { .. }), "{:?}\n{:?}", self.replay, self.execution.failure);
+        assert!(
+            matches!(self.replay, ReplayVerdict::Confirmed { .. }),
+            "{:?}\n{:?}",
+            self.replay,
+            self.execution.failure
+        );
         self
     }
 }
 
 pub fn attest(call: Call) -> Execution {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let sandbox = node().spawn(None).unwrap();
         execute(node(), &sandbox, call).await.unwrap()
@@ -147,13 +185,25 @@ pub fn attest(call: Call) -> Execution {
 
 pub fn verify(bytes: &[u8]) -> Verified {
     let now = Timestamp::from_unix_ms(4_000_000_000_000);
-    Bundle::parse(bytes).unwrap().verify(&trust(), &Expectation::default(), now).unwrap()
+    Bundle::parse(bytes)
+        .unwrap()
+        .verify(&trust(), &Expectation::default(), now)
+        .unwrap()
 }
 
 /// In an engine of its own.
 pub fn replay(verified: &Verified) -> ReplayVerdict {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(re_execute(verified, &engine(), &languages(), Patience::default(), &|_| {}))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(re_execute(
+        verified,
+        &engine(),
+        &languages(),
+        Patience::default(),
+        &|_| {},
+    ))
 }
 
 /// Runs, attests, verifies from the bytes, re-executes.
@@ -161,7 +211,11 @@ pub fn see(call: Call) -> Seen {
     let execution = attest(call);
     let verified = verify(&execution.bundle.to_bytes());
     let replay = replay(&verified);
-    Seen { execution, verified, replay }
+    Seen {
+        execution,
+        verified,
+        replay,
+    }
 }
 
 pub fn see_agent(name: &str, text: &str, input: Value) -> Seen {

@@ -1,7 +1,7 @@
 //! Calls of tools: granted, denied, failing, overlapping.
 
-use oacp::outcome::Outcome;
 use oacp::event::Event;
+use oacp::outcome::Outcome;
 use serde_json::json;
 
 use crate::fixture::{agent, call, see, see_agent};
@@ -28,9 +28,16 @@ fn a_denial_that_is_caught_is_counted_and_the_run_is_ok() {
     for (name, text) in [("agent.py", python), ("agent.js", javascript)] {
         let seen = see_agent(name, text, json!(null)).confirmed();
         assert_eq!(seen.execution.outcome, Outcome::Ok);
-        assert_eq!(seen.output(), json!(["CapabilityDenied", "tool_not_granted", "secret"]));
+        assert_eq!(
+            seen.output(),
+            json!(["CapabilityDenied", "tool_not_granted", "secret"])
+        );
         assert_eq!(seen.execution.denials.len(), 1);
-        assert!(events(&seen).iter().any(|e| matches!(e, Event::Denial { .. })));
+        assert!(
+            events(&seen)
+                .iter()
+                .any(|e| matches!(e, Event::Denial { .. }))
+        );
     }
 }
 
@@ -40,8 +47,17 @@ fn a_denial_that_is_not_caught_ends_the_run_as_denied() {
     let javascript = "import { tools } from 'oacp';\nexport async function run() {\n  return await tools.call('secret', {});\n}\n";
     for (name, text) in [("agent.py", python), ("agent.js", javascript)] {
         let seen = see_agent(name, text, json!(null)).confirmed();
-        assert_eq!(seen.execution.outcome, Outcome::Denied, "{:?}", seen.failure());
-        assert!(seen.failure().message.contains("secret"), "{:?}", seen.failure());
+        assert_eq!(
+            seen.execution.outcome,
+            Outcome::Denied,
+            "{:?}",
+            seen.failure()
+        );
+        assert!(
+            seen.failure().message.contains("secret"),
+            "{:?}",
+            seen.failure()
+        );
     }
 }
 
@@ -53,9 +69,18 @@ fn a_tool_that_fails_panics_or_does_not_exist_is_an_error_that_the_agent_can_cat
     let seen = see(call).confirmed();
     let codes = seen.output();
     assert_eq!(codes[0][0], "tool_error");
-    assert!(codes[0][1].as_str().unwrap().contains("the service is down"), "{codes}");
+    assert!(
+        codes[0][1]
+            .as_str()
+            .unwrap()
+            .contains("the service is down"),
+        "{codes}"
+    );
     assert_eq!(codes[1][0], "tool_error");
-    assert!(codes[1][1].as_str().unwrap().contains("panicked"), "{codes}");
+    assert!(
+        codes[1][1].as_str().unwrap().contains("panicked"),
+        "{codes}"
+    );
 }
 
 #[test]
@@ -72,8 +97,23 @@ fn overlapping_calls_overlap_and_replay_in_the_order_of_their_completion() {
             .filter(|e| matches!(e, Event::ToolCall { .. }))
             .cloned()
             .collect();
-        assert_eq!(started.len(), 3, "all calls start before the first completes");
+        assert_eq!(
+            started.len(),
+            3,
+            "all calls start before the first completes"
+        );
     }
+}
+
+#[test]
+fn results_beyond_what_a_recording_may_have_are_refused_and_the_run_goes_on() {
+    let python = "import oacp\ndef run(input):\n    codes = []\n    for _ in range(6):\n        try:\n            codes.append(len(oacp.tools.call('big', bytes=15 << 20)))\n        except oacp.ToolError as e:\n            codes.append(e.code)\n    return codes\n";
+    let seen = see_agent("agent.py", python, json!(null)).confirmed();
+    let full = 15 << 20;
+    assert_eq!(
+        seen.output(),
+        json!([full, full, full, full, "limit", "limit"])
+    );
 }
 
 #[test]
@@ -81,7 +121,11 @@ fn a_timeout_around_a_call_is_recorded_and_replays() {
     let python = "import asyncio, oacp\nasync def run(input):\n    try:\n        async with asyncio.timeout(0.05):\n            await oacp.tools.call_async('slow', ms=60_000, answer=1)\n    except TimeoutError:\n        return 'gave up'\n";
     let seen = see_agent("agent.py", python, json!(null)).confirmed();
     assert_eq!(seen.output(), json!("gave up"));
-    assert!(events(&seen).iter().any(|e| matches!(e, Event::Deadline { .. })));
+    assert!(
+        events(&seen)
+            .iter()
+            .any(|e| matches!(e, Event::Deadline { .. }))
+    );
 }
 
 #[test]
@@ -89,6 +133,13 @@ fn arguments_and_results_over_the_limit_are_refused_with_the_size() {
     let python = "import oacp\ndef run(input):\n    seen = []\n    for name, args in [('echo', {'x': 'x' * 5_000_000}), ('big', {'bytes': 17 << 20})]:\n        try:\n            oacp.tools.call(name, **args)\n        except Exception as e:\n            seen.append([e.code, str(e)])\n    return seen\n";
     let seen = see_agent("agent.py", python, json!(null)).confirmed();
     let output = seen.output();
-    assert_eq!((&output[0][0], &output[1][0]), (&json!("limit"), &json!("limit")), "{output}");
-    assert!(output[1][1].as_str().unwrap().contains("17825794"), "{output}");
+    assert_eq!(
+        (&output[0][0], &output[1][0]),
+        (&json!("limit"), &json!("limit")),
+        "{output}"
+    );
+    assert!(
+        output[1][1].as_str().unwrap().contains("17825794"),
+        "{output}"
+    );
 }

@@ -16,17 +16,28 @@ use crate::failure::Failure;
 
 /// The file with one byte of the first tool's answer changed.
 pub(super) fn with_another_answer(verified: &Verified, file: &[u8]) -> Result<Vec<u8>, Failure> {
-    let answer = verified.events().unwrap_or_default().iter().find_map(|event| match event {
-        Event::Completion { outcome: CallOutcome::Ok, result, .. } => Some(result.sha256),
-        _ => None,
-    });
+    let answer = verified
+        .events()
+        .unwrap_or_default()
+        .iter()
+        .find_map(|event| match event {
+            Event::Completion {
+                outcome: CallOutcome::Ok,
+                result,
+                ..
+            } => Some(result.sha256),
+            _ => None,
+        });
     let digest = answer.ok_or_else(|| Failure::unable("the run called no tool"))?;
     let mut bytes = verified.blob(&digest).unwrap_or_default().to_vec();
     if let Some(digit) = bytes.iter_mut().find(|byte| byte.is_ascii_digit()) {
         *digit ^= 1;
     }
     let mut bundle: Value = serde_json::from_slice(file)?;
-    if let Some(blob) = bundle.get_mut("blobs").and_then(|blobs| blobs.get_mut(digest.to_string())) {
+    if let Some(blob) = bundle
+        .get_mut("blobs")
+        .and_then(|blobs| blobs.get_mut(digest.to_string()))
+    {
         *blob = STANDARD.encode(bytes).into();
     }
     Ok(serde_json::to_vec(&bundle)?)
@@ -38,7 +49,11 @@ pub(super) fn signed_by_the_node(verified: &Verified, node: &SecretKey) -> Resul
     let mut seed = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(std::io::Error::from)?;
     let sandbox = SecretKey::from_bytes(&seed);
-    let delegation = Delegation { key: sandbox.public(), ..verified.delegation().clone() }.sign(node);
+    let delegation = Delegation {
+        key: sandbox.public(),
+        ..verified.delegation().clone()
+    }
+    .sign(node);
     let statement = ExecutionStatement {
         output_hash: Digest::of(output),
         sequence: 0,
@@ -63,7 +78,10 @@ pub(super) fn signed_by_the_node(verified: &Verified, node: &SecretKey) -> Resul
 fn copy(verified: &Verified, recording: &Recording) -> Recording {
     let mut copy = Recording::new(recording.salt_key().clone());
     for event in verified.events().unwrap_or_default() {
-        if let Some(bytes) = event.content().and_then(|content| verified.blob(&content.sha256)) {
+        if let Some(bytes) = event
+            .content()
+            .and_then(|content| verified.blob(&content.sha256))
+        {
             copy.add_blob(bytes);
         }
         copy.push(event);

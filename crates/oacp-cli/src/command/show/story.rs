@@ -30,46 +30,117 @@ pub(super) fn tell(shown: &Shown, all: bool) -> String {
             let _ = events(&mut text, verified, all);
         }
         Err(_) => {
-            let _ = writeln!(text, "\n{YELLOW}events and contents are shown of a verified bundle only{YELLOW:#}");
+            let _ = writeln!(
+                text,
+                "\n{YELLOW}events and contents are shown of a verified bundle only{YELLOW:#}"
+            );
         }
     }
-    let private: Vec<String> = shown.bundle.private().iter().map(|private| name(*private)).collect();
+    let private: Vec<String> = shown
+        .bundle
+        .private()
+        .iter()
+        .map(|private| name(*private))
+        .collect();
     let _ = match private.is_empty() {
         true => writeln!(text, "\nprivate content: none"),
-        false => writeln!(text, "\nprivate content: {}  {DIM}oacp show --redact OUT leaves it out{DIM:#}", private.join(", ")),
+        false => writeln!(
+            text,
+            "\nprivate content: {}  {DIM}oacp show --redact OUT leaves it out{DIM:#}",
+            private.join(", ")
+        ),
     };
     text
 }
 
 fn statement(text: &mut String, shown: &Shown) -> std::fmt::Result {
-    let ExecutionStatement { outcome, resources, grant, .. } = &shown.statement;
+    let ExecutionStatement {
+        outcome,
+        resources,
+        grant,
+        ..
+    } = &shown.statement;
     let statement = &shown.statement;
-    let style = if *outcome == oacp::Outcome::Ok { GREEN } else { RED };
-    let entry = statement.agent_entry.as_ref().map(|entry| format!("{}  ", visible(entry.as_str()))).unwrap_or_default();
-    writeln!(text, "{BOLD}{}{BOLD:#}  {style}{outcome}{style:#}  {}", statement.execution_id, statement.timestamp)?;
+    let style = if *outcome == oacp::Outcome::Ok {
+        GREEN
+    } else {
+        RED
+    };
+    let entry = statement
+        .agent_entry
+        .as_ref()
+        .map(|entry| format!("{}  ", visible(entry.as_str())))
+        .unwrap_or_default();
+    writeln!(
+        text,
+        "{BOLD}{}{BOLD:#}  {style}{outcome}{style:#}  {}",
+        statement.execution_id, statement.timestamp
+    )?;
     let mut field = |name: &str, value: String| writeln!(text, "  {DIM}{name:<10}{DIM:#} {value}");
     field("agent", format!("{entry}{}", statement.agent_hash))?;
     field("input", statement.input_hash.to_string())?;
     field("output", statement.output_hash.to_string())?;
     field("principal", statement.principal.to_string())?;
-    field("sandbox", format!("{}  number {}", statement.sandbox_id, statement.sequence))?;
-    field("isolation", format!("{}  level {}", statement.isolation.kind, statement.level))?;
-    field("runtime", format!("{}  {}", statement.runtime.sha256.short(), visible(&statement.runtime.engine)))?;
-    let tools: Vec<&str> = grant.capabilities.tools.iter().map(|tool| tool.as_str()).collect();
-    field("rights", if tools.is_empty() { "none".to_owned() } else { format!("tools {}", tools.join(", ")) })?;
-    for (name, value) in [("nonce", statement.nonce.as_ref().map(AsRef::as_ref)), ("audience", statement.audience.as_ref().map(AsRef::as_ref))] {
+    field(
+        "sandbox",
+        format!("{}  number {}", statement.sandbox_id, statement.sequence),
+    )?;
+    field(
+        "isolation",
+        format!("{}  level {}", statement.isolation.kind, statement.level),
+    )?;
+    field(
+        "runtime",
+        format!(
+            "{}  {}",
+            statement.runtime.sha256.short(),
+            visible(&statement.runtime.engine)
+        ),
+    )?;
+    let tools: Vec<&str> = grant
+        .capabilities
+        .tools
+        .iter()
+        .map(|tool| tool.as_str())
+        .collect();
+    field(
+        "rights",
+        if tools.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("tools {}", tools.join(", "))
+        },
+    )?;
+    for (name, value) in [
+        ("nonce", statement.nonce.as_ref().map(AsRef::as_ref)),
+        ("audience", statement.audience.as_ref().map(AsRef::as_ref)),
+    ] {
         if let Some(value) = value {
             field(name, str::to_owned(value))?;
         }
     }
-    let mut used = vec![measure::duration(std::time::Duration::from_micros(resources.wall_us))];
-    used.extend(resources.fuel.map(|fuel| format!("{} fuel", measure::count(fuel))));
-    used.push(format!("{} of memory", measure::bytes(resources.memory_bytes_peak)));
-    used.push(measure::plural(statement.tool_calls.len() as u64, "tool call"));
+    let mut used = vec![measure::duration(std::time::Duration::from_micros(
+        resources.wall_us,
+    ))];
+    used.extend(
+        resources
+            .fuel
+            .map(|fuel| format!("{} fuel", measure::count(fuel))),
+    );
+    used.push(format!(
+        "{} of memory",
+        measure::bytes(resources.memory_bytes_peak)
+    ));
+    used.push(measure::plural(
+        statement.tool_calls.len() as u64,
+        "tool call",
+    ));
     field("used", used.join(" · "))?;
     match &statement.reexecutable {
         Reexecutable::Yes => field("again", "re-executable".to_owned()),
-        Reexecutable::No { reason } => field("again", format!("not re-executable: {}", visible(reason))),
+        Reexecutable::No { reason } => {
+            field("again", format!("not re-executable: {}", visible(reason)))
+        }
     }
 }
 
@@ -82,47 +153,101 @@ fn contents(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Resu
     if let Some(source) = verified.source() {
         writeln!(text, "\n{BOLD}source{BOLD:#}")?;
         for (path, content) in source.files() {
-            writeln!(text, "  {}  {}", visible(path.as_str()), measure::bytes(content.len() as u64))?;
+            writeln!(
+                text,
+                "  {}  {}",
+                visible(path.as_str()),
+                measure::bytes(content.len() as u64)
+            )?;
         }
     }
     Ok(())
 }
 
 fn events(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Result {
-    let Some(events) = verified.events() else { return Ok(()) };
+    let Some(events) = verified.events() else {
+        return Ok(());
+    };
     writeln!(text, "\n{BOLD}events{BOLD:#}")?;
     let shown = if all { events.len() } else { EVENTS_SHOWN };
     for (index, event) in events.iter().enumerate().take(shown) {
-        writeln!(text, "  {DIM}{index:>4}{DIM:#}  {}", line(event, verified, all))?;
+        writeln!(
+            text,
+            "  {DIM}{index:>4}{DIM:#}  {}",
+            line(event, verified, all)
+        )?;
     }
     if events.len() > shown {
-        writeln!(text, "  {DIM}… {} more: --events{DIM:#}", events.len() - shown)?;
+        writeln!(
+            text,
+            "  {DIM}… {} more: --events{DIM:#}",
+            events.len() - shown
+        )?;
     }
     Ok(())
 }
 
 fn line(event: &Event, verified: &Verified, all: bool) -> String {
-    let advance = |ns: &u64| format!("{DIM}+{}{DIM:#}", measure::duration(std::time::Duration::from_nanos(*ns)));
+    let advance = |ns: &u64| {
+        format!(
+            "{DIM}+{}{DIM:#}",
+            measure::duration(std::time::Duration::from_nanos(*ns))
+        )
+    };
     match event {
-        Event::Start { seed, clock_start_ms } => {
+        Event::Start {
+            seed,
+            clock_start_ms,
+        } => {
             let clock = Timestamp::from_unix_ms(i64::try_from(*clock_start_ms).unwrap_or(i64::MAX));
             let seed = seed.to_string();
-            let seed = if all { seed.as_str() } else { seed.get(..12).unwrap_or(&seed) };
-            format!("start       clock {clock}  seed {seed}{}", if all { "" } else { "…" })
+            let seed = if all {
+                seed.as_str()
+            } else {
+                seed.get(..12).unwrap_or(&seed)
+            };
+            format!(
+                "start       clock {clock}  seed {seed}{}",
+                if all { "" } else { "…" }
+            )
         }
-        Event::ToolCall { call, tool, arguments } => {
-            format!("call {call:<6} {BOLD}{}{BOLD:#} {}", visible(tool), content(arguments, verified, all))
+        Event::ToolCall {
+            call,
+            tool,
+            arguments,
+        } => {
+            format!(
+                "call {call:<6} {BOLD}{}{BOLD:#} {}",
+                visible(tool),
+                content(arguments, verified, all)
+            )
         }
-        Event::Completion { call, outcome, result, clock_advance_ns } => {
+        Event::Completion {
+            call,
+            outcome,
+            result,
+            clock_advance_ns,
+        } => {
             let (style, word) = match outcome {
                 CallOutcome::Ok => (GREEN, "ok"),
                 CallOutcome::Error => (RED, "error"),
                 CallOutcome::Denied => (YELLOW, "denied"),
             };
-            format!("done {call:<6} {style}{word}{style:#} {}  {}", content(result, verified, all), advance(clock_advance_ns))
+            format!(
+                "done {call:<6} {style}{word}{style:#} {}  {}",
+                content(result, verified, all),
+                advance(clock_advance_ns)
+            )
         }
-        Event::Deadline { calls, clock_advance_ns } => {
-            format!("deadline    while waiting for {}  {}", measure::plural(calls.len() as u64, "call"), advance(clock_advance_ns))
+        Event::Deadline {
+            calls,
+            clock_advance_ns,
+        } => {
+            format!(
+                "deadline    while waiting for {}  {}",
+                measure::plural(calls.len() as u64, "call"),
+                advance(clock_advance_ns)
+            )
         }
         Event::Log { level, message } => {
             let level = match level {
@@ -135,7 +260,10 @@ fn line(event: &Event, verified: &Verified, all: bool) -> String {
         }
         Event::Denial { call, denial } => {
             let first = denial.to_string();
-            format!("{YELLOW}denial{YELLOW:#} {call:<4} {}", first.lines().next().unwrap_or_default())
+            format!(
+                "{YELLOW}denial{YELLOW:#} {call:<4} {}",
+                first.lines().next().unwrap_or_default()
+            )
         }
     }
 }
@@ -149,7 +277,10 @@ fn content(content: &Content, verified: &Verified, all: bool) -> String {
 
 fn excerpt(bytes: &[u8], all: bool) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return format!("{DIM}{} that are no text{DIM:#}", measure::bytes(bytes.len() as u64));
+        return format!(
+            "{DIM}{} that are no text{DIM:#}",
+            measure::bytes(bytes.len() as u64)
+        );
     };
     match text.char_indices().nth(CONTENT_CHARACTERS_SHOWN) {
         Some((end, _)) if !all => format!(
@@ -171,7 +302,8 @@ pub(crate) fn name(private: oacp::Private) -> String {
 
 /// Everything as one JSON object. Contents are text where they are text; the bundle itself has the bytes.
 pub(super) fn json(shown: &Shown) -> Value {
-    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let text =
+        |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let verified = shown.checked.as_ref().ok();
     json!({
         "verified": verified.is_some(),
@@ -188,5 +320,9 @@ pub(super) fn json(shown: &Shown) -> Value {
 }
 
 fn files(source: &oacp::Source) -> Value {
-    source.files().map(|(path, content)| (path.to_string(), json!(Digest::of(content)))).collect::<serde_json::Map<_, _>>().into()
+    source
+        .files()
+        .map(|(path, content)| (path.to_string(), json!(Digest::of(content))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

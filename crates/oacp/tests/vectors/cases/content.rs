@@ -404,4 +404,16 @@ pub fn contents(cases: &mut Cases) {
         "a source, where a component was signed",
         component,
     );
+    let other = {
+        let mut case = Case::new();
+        case.statement.agent_hash = Digest::of(b"component");
+        case.statement.agent_entry = None;
+        case.bare().with_component(*b"component").to_bytes()
+    };
+    cases.refuse(
+        "component_mismatch",
+        "component_swapped",
+        "an agent that is a component, and another component that ran",
+        other,
+    );
 }
