@@ -56,7 +56,8 @@ pub(crate) fn load(home: &Home) -> Result<Option<SecretKey>, Failure> {
     match fs::metadata(&path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => {
-            return Err(e).or_context(|| format!("cannot read the node's key `{}`", path.display()));
+            return Err(e)
+                .or_context(|| format!("cannot read the node's key `{}`", path.display()));
         }
         Ok(metadata) => refuse_if_shared(&path, &metadata)?,
     }

@@ -1,5 +1,6 @@
 //! One run of a program: a fresh instance, its limits, and how it ended.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -253,6 +254,10 @@ pub(crate) struct End {
     pub(crate) usage: Usage,
 }
 
+/// A guest that runs: its result, its own failure, or a trap.
+type Guest<'a> =
+    Pin<Box<dyn Future<Output = wasmtime::Result<Result<String, Ending>>> + Send + 'a>>;
+
 /// How the guest came back to the host.
 enum Return {
     Result(Result<String, Ending>),
@@ -285,9 +290,7 @@ pub(crate) async fn execute(
     let begun = Instant::now();
     let mut computing = Duration::ZERO;
     let returned = {
-        let guest: std::pin::Pin<
-            Box<dyn Future<Output = wasmtime::Result<Result<String, Ending>>> + Send>,
-        > = match (&program.pre, source) {
+        let guest: Guest<'_> = match (&program.pre, source) {
             (Pre::Agent(pre), None) => Box::pin(async {
                 pre.instantiate_async(&mut store)
                     .await?
@@ -352,14 +355,7 @@ fn lower(source: &Source) -> language::oacp::agent::source::Source {
 }
 
 /// Polls the guest to its end, or to a bound. The guest yields every few milliseconds, so a bound is met on time.
-async fn drive<G>(
-    mut guest: std::pin::Pin<Box<G>>,
-    bounds: &Bounds,
-    computing: &mut Duration,
-) -> Return
-where
-    G: Future<Output = wasmtime::Result<Result<String, Ending>>> + ?Sized,
-{
+async fn drive(mut guest: Guest<'_>, bounds: &Bounds, computing: &mut Duration) -> Return {
     let counted = std::future::poll_fn(|context| {
         let begun = Instant::now();
         let poll = guest.as_mut().poll(context);

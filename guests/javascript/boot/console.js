@@ -1,5 +1,6 @@
 // `console`, and `log` of module `oacp`.
 import * as native from "oacp:native";
+import { now } from "./clock.js";
 import { format, frames, inspect } from "./inspect.js";
 
 const DEBUG = 0;
@@ -76,7 +77,7 @@ function elapsed(label) {
     print(WARNING, `no timer \`${label}\` was started`);
     return undefined;
   }
-  return `${label}: ${((native.now() - since) / 1e6).toFixed(3)}ms`;
+  return `${label}: ${((now() - since) / 1e6).toFixed(3)}ms`;
 }
 
 function table(data) {
@@ -128,7 +129,7 @@ export const console = {
     print(INFO, `${label}: ${count}`);
   },
   countReset: (label = "default") => void counts.delete(String(label)),
-  time: (label = "default") => void started.set(String(label), native.now()),
+  time: (label = "default") => void started.set(String(label), now()),
   timeEnd(label = "default") {
     const text = elapsed(String(label));
     started.delete(String(label));

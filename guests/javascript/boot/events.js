@@ -1,17 +1,9 @@
 // Event, EventTarget, AbortController, AbortSignal and DOMException's small relatives.
-import * as native from "oacp:native";
+import { elapsed } from "./clock.js";
 import { setTimeout } from "./loop.js";
 
 const { DOMException } = globalThis;
 const SET = Symbol("set");
-
-/** Milliseconds since the run's first look at the clock. */
-let origin;
-export function elapsed() {
-  const now = native.now();
-  origin ??= now;
-  return (now - origin) / 1e6;
-}
 
 export class Event {
   #type;

@@ -140,9 +140,13 @@ export function frames(error) {
   } catch {}
   if (typeof stack !== "string") return [];
   const kept = [];
+  const maker = className(error);
   for (const line of stack.slice(0, 65536).split("\n")) {
-    const found = /^\s*at (?:.* \()?([^()]*?):(\d+)(?::\d+)?\)?$/.exec(line);
-    if (found !== null && native.hasFile(found[1])) kept.push({ text: `    ${line.trim()}`, file: found[1], line: Number(found[2]) });
+    const found = /^\s*at (?:(.*) \()?([^()]*?):(\d+)(?::\d+)?\)?$/.exec(line);
+    if (found === null || !native.hasFile(found[2])) continue;
+    // The constructor of an error's own class says nothing of where it was thrown.
+    if (kept.length === 1 && kept[0].maker === maker && maker !== undefined) kept.pop();
+    kept.push({ text: `    ${line.trim()}`, file: found[2], line: Number(found[3]), maker: found[1] });
   }
   return kept;
 }

@@ -1,6 +1,7 @@
 // The event loop: what is runnable runs; only when nothing is does the agent ask the port what came
 // from outside, and what it answers is recorded.
 import * as native from "oacp:native";
+import { now } from "./clock.js";
 
 const NANOSECONDS = 1e6; // in a millisecond
 const DELAY_MAX = 2 ** 31 - 1;
@@ -12,10 +13,19 @@ const calls = new Map(); // open calls: id → what to do with the completion
 let timers = []; // by due time, then by age
 let immediates = [];
 let batch = []; // the immediates of this turn of the loop
-let timersById = new Map();
+const timersById = new Map();
 let lastId = 0;
 let turns = 0;
 let afterTimer = false;
+
+/** Forgets what an earlier run in this instance left open. */
+export function reset() {
+  calls.clear();
+  timersById.clear();
+  timers = [];
+  immediates = [];
+  batch = [];
+}
 
 /** Hands the completion of `call` to `deliver`. */
 export function open(call, deliver) {
@@ -46,7 +56,7 @@ function schedule(name, callback, delay, args, repeat) {
   if (!(delay >= 1)) delay = 1;
   if (delay > DELAY_MAX) delay = 1;
   const id = ++lastId;
-  const timer = { id, callback, args, interval: repeat ? delay * NANOSECONDS : 0, due: native.now() + delay * NANOSECONDS };
+  const timer = { id, callback, args, interval: repeat ? delay * NANOSECONDS : 0, due: now() + delay * NANOSECONDS };
   timersById.set(id, timer);
   insert(timer);
   return id;
@@ -91,7 +101,7 @@ function fire(timer) {
   timers.shift();
   afterTimer = true;
   if (timer.interval) {
-    timer.due = native.now() + timer.interval;
+    timer.due = now() + timer.interval;
     insert(timer);
   } else {
     timersById.delete(timer.id);
@@ -120,18 +130,18 @@ export function step() {
   }
   if (calls.size > 0 && ++turns > TURNS_MAX) {
     turns = 0;
-    const completion = native.wait(openCalls(), 0);
+    const completion = native.wait(openCalls(), now() + NANOSECONDS);
     if (completion !== undefined) deliver(completion);
     return true;
   }
   const first = timers[0];
-  if (immediates.length > 0 && (afterTimer || first === undefined || first.due > native.now())) {
+  if (immediates.length > 0 && (afterTimer || first === undefined || first.due > now())) {
     afterTimer = false;
     batch = immediates;
     immediates = [];
     return step();
   }
-  if (first !== undefined && first.due <= native.now()) {
+  if (first !== undefined && first.due <= now()) {
     fire(first);
     return true;
   }

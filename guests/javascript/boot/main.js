@@ -2,7 +2,7 @@
 import * as native from "oacp:native";
 import * as terminal from "./console.js";
 import { installGlobals } from "./globals.js";
-import { step } from "./loop.js";
+import { reset, step } from "./loop.js";
 import { setInput } from "./oacp.js";
 import { Ending, report as describe } from "./report.js";
 
@@ -16,11 +16,15 @@ installGlobals();
 
 let input;
 let path;
+let note; // on what ended the run
 let watched = { state: 0, value: undefined };
 const unhandled = new Map(); // rejected promises that nothing handles, with their reasons
 
 export function begin(json, entryPath) {
   watched = { state: 0, value: undefined };
+  unhandled.clear();
+  reset();
+  note = undefined;
   try {
     input = parse(json);
   } catch (error) {
@@ -70,6 +74,7 @@ export function turn() {
   if (watched.state !== 2 && unhandled.size > 0) {
     const [[promise, reason]] = unhandled;
     unhandled.delete(promise);
+    note = "a promise was rejected with it, and nothing handled that";
     throw reason;
   }
   if (watched.state !== 0) return 1;
@@ -150,7 +155,8 @@ export function encode() {
     if (/bigint/i.test(problem)) throw new TypeError("the result is not JSON: it contains a BigInt; convert it with Number() or String()");
     throw error;
   }
-  return json === undefined ? refuse("nothing that JSON can say") : json;
+  if (json === undefined) throw new TypeError("the result is not JSON: its toJSON returned nothing that JSON has");
+  return json;
 }
 
 /** The JSON text of what a plain script printed. */
@@ -162,5 +168,5 @@ export function report(thrown) {
   try {
     terminal.asLog();
   } catch {}
-  return describe(thrown);
+  return describe(thrown, note);
 }

@@ -29,7 +29,7 @@ const HINTS = {
   window: "use globalThis",
 };
 
-function hint(error, title) {
+function hint(title) {
   const found = /^ReferenceError: '?([\w$]+)'? is not defined$/.exec(title);
   return found !== null && Object.hasOwn(HINTS, found[1]) ? `; ${HINTS[found[1]]}` : "";
 }
@@ -41,8 +41,12 @@ function oneLine(text) {
 function title(thrown) {
   if (thrown instanceof Ending) return thrown.message;
   if (isError(thrown)) {
-    const text = errorTitle(thrown);
-    return text + hint(thrown, text);
+    let text = errorTitle(thrown);
+    const errors = get(thrown, "errors");
+    if (text === "AggregateError" && Array.isArray(errors) && errors.length > 0) {
+      text += `: ${errors.slice(0, 3).map((one) => (isError(one) ? errorTitle(one) : inspect(one, 1))).join("; ")}${errors.length > 3 ? "; …" : ""}`;
+    }
+    return text + hint(text);
   }
   return `Uncaught ${inspect(thrown, 2)}`;
 }
@@ -110,7 +114,7 @@ function location(thrown) {
 }
 
 /** [message, trace, file, line, call whose denial ended the run] */
-export function report(thrown) {
+export function report(thrown, note) {
   const result = ["", "", undefined, undefined, undefined];
   try {
     result[4] = denial(thrown);
@@ -119,6 +123,7 @@ export function report(thrown) {
     result[2] = place?.file;
     result[3] = place?.line;
     result[1] = trace(thrown);
+    if (note !== undefined) result[1] = `${result[1] || result[0]}\n    (${note})`;
   } catch {
     try {
       result[0] ||= className(thrown) ?? `the agent threw a value of type ${typeof thrown}`;

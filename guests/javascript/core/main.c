@@ -98,39 +98,37 @@ static bool loop(bool *idle)
     }
 }
 
-static int line_of(JSValue error, int *column)
+/* Where in the entry a SyntaxError is; false for any other error, and for one of another file. */
+static bool place_of(JSValue error, const abi_file *file, int *line, int *column)
 {
-    JSValue stack = JS_GetPropertyStr(context, error, "stack");
-    const char *text = JS_ToCString(context, stack);
-    int line = 0;
-    *column = 0;
-    if (text) {
-        const char *end = strchr(text, '\n'), *at = end ? end : text + strlen(text);
-        while (at > text && at[-1] != ':')
-            at--;
-        *column = atoi(at);
-        if (at > text)
-            at--;
-        while (at > text && at[-1] != ':')
-            at--;
-        line = atoi(at);
-        JS_FreeCString(context, text);
+    JSValue name = JS_GetPropertyStr(context, error, "name"), stack = JS_GetPropertyStr(context, error, "stack");
+    const char *kind = JS_ToCString(context, name), *text = JS_ToCString(context, stack), *at;
+    bool found = false;
+
+    if (kind && text && strcmp(kind, "SyntaxError") == 0) {
+        at = strstr(text, "at ");
+        if (at && strncmp(at + 3, file->path.data, file->path.len) == 0 && at[3 + file->path.len] == ':') {
+            *line = atoi(at + 4 + file->path.len);
+            at = strchr(at + 4 + file->path.len, ':');
+            *column = at ? atoi(at + 1) : 0;
+            found = true;
+        }
     }
+    JS_FreeCString(context, kind);
+    JS_FreeCString(context, text);
+    JS_FreeValue(context, name);
     JS_FreeValue(context, stack);
-    return line;
+    return found;
 }
 
 /* Compiles the entry: a module where it can only be one, else a script. Where it is neither, the
    error is that of the attempt which came further. */
 static JSValue compile_entry(const abi_file *file, bool *is_module)
 {
-    const char *path = file->path.data;
-    JSValue compiled, as_script, as_module, name;
+    JSValue compiled, as_script, as_module, chosen;
     int line1, line2, column1, column2;
-    bool syntax;
-    const char *text;
 
-    *is_module = path_ends_with(path, file->path.len, ".mjs");
+    *is_module = path_ends_with(file->path.data, file->path.len, ".mjs");
     if (*is_module)
         return source_compile(context, file, JS_EVAL_TYPE_MODULE);
     compiled = source_compile(context, file, JS_EVAL_TYPE_GLOBAL);
@@ -144,19 +142,12 @@ static JSValue compile_entry(const abi_file *file, bool *is_module)
         return compiled;
     }
     as_module = JS_GetException(context);
-    name = JS_GetPropertyStr(context, as_module, "name");
-    text = JS_ToCString(context, name);
-    syntax = text && strcmp(text, "SyntaxError") == 0;
-    JS_FreeCString(context, text);
-    JS_FreeValue(context, name);
-    line1 = line_of(as_script, &column1);
-    line2 = line_of(as_module, &column2);
-    if (syntax && (line1 > line2 || (line1 == line2 && column1 > column2))) {
-        JS_FreeValue(context, as_module);
-        return JS_Throw(context, as_script);
-    }
-    JS_FreeValue(context, as_script);
-    return JS_Throw(context, as_module);
+    chosen = as_module;
+    if (place_of(as_module, file, &line2, &column2) && place_of(as_script, file, &line1, &column1) &&
+        (line1 > line2 || (line1 == line2 && column1 > column2)))
+        chosen = as_script;
+    JS_FreeValue(context, JS_VALUE_GET_PTR(chosen) == JS_VALUE_GET_PTR(as_script) ? as_module : as_script);
+    return JS_Throw(context, chosen);
 }
 
 /* `run` or `main` as scripts see them: `const run = …` is no property of the global object. */

@@ -1,32 +1,29 @@
 //! `oacp run`: the result on standard output, everything else on standard error, the bundle in a file.
 
+mod answer;
+mod input;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
-use oacp::capability::{Capabilities, Denial};
+use oacp::capability::Capabilities;
 use oacp::event::{LogLevel, Seed};
-use oacp::id::{Audience, ExecutionId, Nonce, Principal, SandboxName};
+use oacp::id::{Audience, Nonce, Principal, SandboxName};
 use oacp::outcome::Outcome;
 use oacp::source::SourcePath;
 use oacp_gateway::{Call, Execution, Node, NodeOptions, execute};
 use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
 use oacp_sandbox::{Cancel, Language, LogLine, Tools};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::agent;
 use crate::config::{self, LevelName, MEMORY_MB_MAX, QUOTA_MS_MAX, RunOptions};
-use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, YELLOW};
-use crate::escape::{json_line, visible, visible_lines};
-use crate::failure::{Exit, Failure, Judge};
+use crate::console::{CYAN, Console, DIM, RED, YELLOW};
+use crate::escape::visible;
+use crate::failure::{Exit, Failure};
 use crate::file::{self, Existing};
-use crate::home::{Home, shown};
-use crate::{bundle_file, measure, node_key, runtime};
-
-/// Bytes of an input. Attack: a file that fills the memory before the run begins.
-const INPUT_BYTES_MAX: usize = 16 << 20;
+use crate::home::Home;
+use crate::{bundle_file, node_key, runtime};
 
 /// The longest `--timeout`: a day, as long as a sandbox's key may sign.
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -95,7 +92,7 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         return Err(bundle_file::taken(taken));
     }
     let given = agent::load(&arguments.file, arguments.entry.as_ref())?;
-    let input = read_input(&arguments.input)?;
+    let input = input::read(&arguments.input)?;
 
     let key = node_key::load_or_make(home, console)?;
     let engine = runtime::engine(home)?;
@@ -142,9 +139,9 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         home,
     )?;
     if console.json {
-        console.print_json(&Answer::of(&execution, &file)?)?;
+        console.print_json(&answer::Answer::of(&execution, &file)?)?;
     } else {
-        print(&execution, &file, console)?;
+        answer::print(&execution, &file, console)?;
     }
     Ok(if execution.outcome == Outcome::Ok {
         Exit::Yes
@@ -171,33 +168,6 @@ fn options(arguments: &Arguments, console: &Console) -> Result<RunOptions, Failu
     }
     options.level = arguments.level.map(Into::into).or(options.level);
     Ok(options)
-}
-
-/// The input's text, byte for byte: its digest is what `sha256sum` prints for the file.
-fn read_input(given: &str) -> Result<String, Failure> {
-    let (bytes, name) = match given.strip_prefix('@') {
-        Some(path) => (
-            file::read(Path::new(path), INPUT_BYTES_MAX).or_usage()?,
-            format!("the input `{path}`"),
-        ),
-        None if given == "-" => (
-            file::read(Path::new("-"), INPUT_BYTES_MAX).or_usage()?,
-            "the input".to_owned(),
-        ),
-        None => (given.as_bytes().to_vec(), "the input".to_owned()),
-    };
-    let limits = oacp::limits::JsonLimits {
-        bytes_max: INPUT_BYTES_MAX,
-        depth_max: oacp::limits::JSON_DEPTH_MAX,
-    };
-    oacp::json::admit(&bytes, limits)
-        .or_context(|| format!("{name} is not JSON"))
-        .or_hint(|| {
-            "quote it for the shell, as --input '{\"name\": \"Ada\"}'; a text is --input '\"text\"'"
-                .to_owned()
-        })
-        .or_usage()?;
-    Ok(String::from_utf8(bytes)?)
 }
 
 /// Who asks: this user, as the system knows it. Names are not read from the environment, which anybody may set.
@@ -250,160 +220,4 @@ fn write_bundle(
     };
     bundle_file::write(&file, &execution.bundle, existing)?;
     Ok(file)
-}
-
-fn print(execution: &Execution, file: &Path, console: &Console) -> Result<(), Failure> {
-    match &execution.failure {
-        None => {
-            let text = String::from_utf8_lossy(&execution.output);
-            console.print_bytes(json_line(&text).as_bytes())?;
-        }
-        Some(failure) => {
-            let mut text = format!(
-                "{RED}{}{RED:#}: {}",
-                execution.outcome,
-                visible(&failure.message)
-            );
-            if let Some((file, line)) = &failure.location {
-                text.push_str(&format!("\n  at {BOLD}{}:{line}{BOLD:#}", visible(file)));
-            }
-            // Languages repeat the message in the trace.
-            let trace: Vec<&str> = failure
-                .trace
-                .lines()
-                .filter(|line| *line != failure.message)
-                .collect();
-            if !trace.is_empty() {
-                text.push_str(&format!("\n{}", visible_lines(&trace.join("\n"), "    ")));
-            }
-            if let Some(denial) = execution
-                .denials
-                .last()
-                .filter(|_| execution.outcome == Outcome::Denied)
-            {
-                text.push_str(&format!("\n  {}", denial.to_string().replace('\n', "\n  ")));
-            }
-            if let Some(hint) = hint(execution.outcome) {
-                text.push_str(&format!("\n  {CYAN}hint{CYAN:#}: {hint}"));
-            }
-            console.say(&text);
-        }
-    }
-    console.note(&summary(execution, file));
-    Ok(())
-}
-
-fn hint(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::OutOfFuel => Some("allow more with --fuel N; 1,000,000 are a millisecond"),
-        Outcome::OutOfMemory => Some("allow more with --memory-mb N"),
-        Outcome::TimedOut => Some("allow more with --timeout MS, and for computing with --fuel N"),
-        _ => None,
-    }
-}
-
-fn summary(execution: &Execution, file: &Path) -> String {
-    let Execution {
-        outcome,
-        usage,
-        tool_calls,
-        denials,
-        ..
-    } = execution;
-    let style = if *outcome == Outcome::Ok { GREEN } else { RED };
-    let mut parts = vec![
-        format!("{style}{outcome}{style:#}"),
-        measure::duration(usage.wall),
-    ];
-    parts.extend(
-        usage
-            .fuel
-            .map(|fuel| format!("{} fuel", measure::count(fuel))),
-    );
-    if *tool_calls > 0 {
-        parts.push(measure::plural(*tool_calls as u64, "tool call"));
-    }
-    if !denials.is_empty() {
-        parts.push(format!("{YELLOW}{} denied{YELLOW:#}", denials.len()));
-    }
-    parts.push(format!("{DIM}oacp verify {}{DIM:#}", shown(file)));
-    parts.join(" · ")
-}
-
-/// What `--json` prints. Fields are added, never renamed.
-#[derive(Serialize)]
-struct Answer<'a> {
-    outcome: Outcome,
-    /// As the agent wrote it: numbers keep their spelling.
-    result: Option<Box<RawValue>>,
-    error: Option<Error<'a>>,
-    execution_id: ExecutionId,
-    bundle: &'a Path,
-    usage: UsageAnswer,
-    tool_calls: usize,
-    denials: &'a [Denial],
-    events: u64,
-}
-
-#[derive(Serialize)]
-struct Error<'a> {
-    message: &'a str,
-    trace: &'a str,
-    location: Option<Location<'a>>,
-}
-
-#[derive(Serialize)]
-struct Location<'a> {
-    file: &'a str,
-    line: u32,
-}
-
-#[derive(Serialize)]
-struct UsageAnswer {
-    fuel: Option<u64>,
-    memory_bytes_peak: u64,
-    computing_us: u64,
-    wall_us: u64,
-}
-
-impl<'a> Answer<'a> {
-    fn of(execution: &'a Execution, bundle: &'a Path) -> Result<Self, Failure> {
-        let microseconds =
-            |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let Execution {
-            outcome,
-            output,
-            failure,
-            usage,
-            denials,
-            ..
-        } = execution;
-        Ok(Self {
-            outcome: *outcome,
-            result: if failure.is_none() {
-                Some(serde_json::from_slice(output)?)
-            } else {
-                None
-            },
-            error: failure.as_ref().map(|failure| Error {
-                message: &failure.message,
-                trace: &failure.trace,
-                location: failure
-                    .location
-                    .as_ref()
-                    .map(|(file, line)| Location { file, line: *line }),
-            }),
-            execution_id: execution.execution_id,
-            bundle,
-            usage: UsageAnswer {
-                fuel: usage.fuel,
-                memory_bytes_peak: usage.memory_bytes_peak,
-                computing_us: microseconds(usage.computing),
-                wall_us: microseconds(usage.wall),
-            },
-            tool_calls: execution.tool_calls,
-            denials,
-            events: execution.events,
-        })
-    }
 }

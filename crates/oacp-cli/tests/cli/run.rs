@@ -213,22 +213,21 @@ fn the_input_is_json_a_file_or_standard_input() {
     session.check(
         &["run", "agent.py", "--input", "{name: Ada}"],
         expect![[r#"
-        $ oacp run agent.py --input {name: Ada}
-        ! error: the input is not JSON
-        !   cause: not JSON at line 1, column 2
-        !   hint: quote it for the shell, as --input '{"name": "Ada"}'; a text is --input '"text"'
-        exit 3
-    "#]],
+            $ oacp run agent.py --input {name: Ada}
+            ! error: the input is refused
+            !   cause: not JSON at line 1, column 2
+            !   hint: quote it for the shell: --input '{"name": "Ada"}', or --input '"text"'
+            exit 3
+        "#]],
     );
     session.check(
         &["run", "agent.py", "--input", "{\"a\": 1, \"a\": 2}"],
         expect![[r#"
-        $ oacp run agent.py --input {"a": 1, "a": 2}
-        ! error: the input is not JSON
-        !   cause: key `a` twice in one object at line 1, column 10
-        !   hint: quote it for the shell, as --input '{"name": "Ada"}'; a text is --input '"text"'
-        exit 3
-    "#]],
+            $ oacp run agent.py --input {"a": 1, "a": 2}
+            ! error: the input is refused
+            !   cause: key `a` twice in one object at line 1, column 10
+            exit 3
+        "#]],
     );
     session.check(
         &["run", "agent.py", "--input", "@missing.json"],
