@@ -2,21 +2,14 @@
 class InsufficientFunds extends Error {
   constructor(account, amount) {
     super(`${account.owner} has ${account.balance}, which is less than ${amount}`);
-    this.name = "InsufficientFunds";
   }
 }
 
 class Account {
   #balance = 0;
-  constructor(owner) {
-    this.owner = owner;
-  }
-  get balance() {
-    return this.#balance;
-  }
-  deposit(amount) {
-    this.#balance += amount;
-  }
+  constructor(owner) { this.owner = owner; }
+  get balance() { return this.#balance; }
+  deposit(amount) { this.#balance += amount; }
   withdraw(amount) {
     if (amount > this.#balance) throw new InsufficientFunds(this, amount);
     this.#balance -= amount;
@@ -25,7 +18,9 @@ class Account {
 
 class Savings extends Account {
   static rate = 5;
-  addInterest = () => this.deposit(Math.floor((this.balance * Savings.rate) / 100));
+  addInterest() {
+    this.deposit(Math.floor((this.balance * Savings.rate) / 100));
+  }
 }
 
 function run({ moves }) {
@@ -36,7 +31,7 @@ function run({ moves }) {
       if (amount >= 0) accounts[who].deposit(amount);
       else accounts[who].withdraw(-amount);
     } catch (error) {
-      refused.push(String(error));
+      refused.push(`${error.constructor.name}: ${error.message}`);
     }
   }
   accounts.ada.addInterest();

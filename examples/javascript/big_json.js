@@ -1,4 +1,4 @@
-// Builds, writes, parses and folds a JSON document of some megabytes.
+// Builds, writes, parses and folds a large JSON document.
 function run({ rows }) {
   const table = Array.from({ length: rows }, (_, i) => ({
     id: i,

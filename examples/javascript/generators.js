@@ -1,4 +1,5 @@
-// Primes by a chain of generators; iterator helpers take what is asked for, and no more is computed.
+// Primes by a chain of generators, and where their twins may be. Iterator helpers compute only what is
+// asked for.
 function* from(n) {
   for (;;) yield n++;
 }
@@ -14,7 +15,7 @@ function* primes() {
 }
 
 export function run({ count, below }) {
-  const twins = primes()
+  const candidates = primes()
     .filter((p) => p % 6 === 5)
     .map((p) => [p, p + 2])
     .take(count)
@@ -24,5 +25,5 @@ export function run({ count, below }) {
     if (p >= below) break;
     sum += p;
   }
-  return { candidates: twins, sum };
+  return { candidates, sum };
 }
