@@ -46,7 +46,7 @@ for source in libunicode dtoa; do compile "$quickjs/$source.c" -w; done
 for source in main host modules text wasi; do compile "$here/core/$source.c" -Wall -Wextra -Werror; done
 
 zig cc -target wasm32-wasi -mexec-model=reactor -O2 -s \
-    -Wl,-z,stack-size=2097152 \
+    -Wl,-z,stack-size=8388608 \
     -o "$work/core.wasm" "${objects[@]}"
 
 "$work/componentize/release/componentize" \

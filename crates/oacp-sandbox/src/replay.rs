@@ -138,6 +138,9 @@ async fn attempt(
     )
     .await
     .map_err(|e| e.to_string())?;
+    if state.memory.host_failed {
+        return Err("this machine has not the memory that the run was given".to_owned());
+    }
     match state.halt {
         Some(Halt::Diverged {
             event,

@@ -71,6 +71,8 @@ pub(crate) struct Memory {
     bytes: usize,
     pub(crate) bytes_peak: usize,
     pub(crate) refused: bool,
+    /// The host had no memory for what the limit allows.
+    pub(crate) host_failed: bool,
 }
 
 pub(crate) struct Setup {
@@ -113,6 +115,7 @@ impl State {
                 bytes: 0,
                 bytes_peak: 0,
                 refused: false,
+                host_failed: false,
             },
             port: Port::default(),
             stdout,
@@ -497,6 +500,12 @@ impl ResourceLimiter for Memory {
         self.bytes = bytes;
         self.bytes_peak = self.bytes_peak.max(bytes);
         Ok(true)
+    }
+
+    /// Ends the run: a guest that saw the growth fail would go on otherwise than on a machine with more memory.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.host_failed = true;
+        Err(error)
     }
 
     fn table_growing(

@@ -13,7 +13,20 @@ let kept = [];
 let output = []; // a plain script's
 let mode = "keep";
 
+// Less than the host takes as one line, whatever the characters.
+const PIECE_MAX = 20000;
+
 function send(level, text) {
+  while (text.length > PIECE_MAX) {
+    const unit = text.charCodeAt(PIECE_MAX - 1);
+    const end = unit >= 0xd800 && unit < 0xdc00 ? PIECE_MAX - 1 : PIECE_MAX;
+    record(level, text.slice(0, end));
+    text = text.slice(end);
+  }
+  record(level, text);
+}
+
+function record(level, text) {
   const failure = native.log(level, text);
   if (failure === undefined) return;
   const error = new Error(failure[1]);

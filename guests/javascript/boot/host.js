@@ -4,7 +4,6 @@
 import * as native from "oacp:native";
 
 const FORBIDDEN_HOST = /[\0\t\n\r #/:<>?@[\\\]^|]/;
-// biome-ignore lint: control characters are what is looked for
 const FORBIDDEN_DOMAIN = /[\0-\x20#%/:<>?@[\\\]^|\x7f]/;
 const IGNORED = /[\u00AD\u034F\u180B-\u180D\u180F\u200B\u2060\u2064\uFE00-\uFE0F\uFEFF\u{E0100}-\u{E01EF}]/gu;
 const INVALID = /[\p{Cn}\p{Co}\p{Cs}\p{Cc}\p{Zl}\p{Zp}\p{Zs}\u061C\u200E\u200F\u202A-\u202E\u2061-\u2063\u2066-\u206F\uFFF9-\uFFFD]/u;

@@ -74,7 +74,6 @@ function quote(text) {
   const more = text.length > STRING_MAX ? `... ${text.length - STRING_MAX} more characters` : "";
   if (more) text = text.slice(0, STRING_MAX);
   const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : !text.includes("`") && !text.includes("${") ? "`" : "'";
-  // biome-ignore lint: control characters are what is looked for
   const escaped = text.replace(/[\x00-\x1f\x7f-\x9f\\']/g, (c) => {
     if (c === "'") return mark === "'" ? "\\'" : c;
     return ESCAPES[c] ?? `\\x${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;

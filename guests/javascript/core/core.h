@@ -31,7 +31,7 @@ bool module_describe(JSContext *context, JSModuleDef *module, const abi_file *fi
 bool path_ends_with(const char *path, size_t len, const char *suffix);
 void modules_install(JSRuntime *runtime);
 
-/* host.c: the functions that the boot modules are written over, and what they told the core. */
+/* host.c: the functions that the boot modules are written over. */
 int host_module_install(JSContext *context);
 /* A string's UTF-8, well-formed even where the string is not. NULL after an exception. */
 const char *well_formed(JSContext *context, JSValueConst value, size_t *len);

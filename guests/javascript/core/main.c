@@ -7,9 +7,9 @@
 #include "core.h"
 
 enum {
-    /* Of the 2 MiB that the linker sets aside for C's stack. What the WebAssembly engine keeps of it on
-       its own stack is less than twice as much, and must be below 4 MiB. */
-    STACK_BYTES_MAX = 1792 * 1024,
+    /* Of the 8 MiB that the linker sets aside for C's stack. What the WebAssembly engine keeps of it on
+       its own stack is less than twice as much. */
+    STACK_BYTES_MAX = 7 * 1024 * 1024,
     /* Given up when a failure is to be reported, so that lack of memory can be. */
     RESERVE_BYTES = 512 * 1024,
     /* Memory that a small run needs is there from the start, and the collector stays away from it. */
