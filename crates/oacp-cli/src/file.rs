@@ -51,6 +51,13 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
+    // A rename would put the file in the place of a device, a pipe or a link.
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "something other than a plain file is there",
+        ));
+    }
     let temporary = Temporary::create(dir, path)?;
     (&temporary.file).write_all(bytes)?;
     temporary.file.sync_all()?;
@@ -78,7 +85,9 @@ impl Temporary {
     fn create(dir: &Path, target: &Path) -> io::Result<Self> {
         let mut random = [0; 6];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
+        // Cut, so that the longest name that is allowed still has room for what is put around it.
         let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let name: String = name.chars().take(40).collect();
         let suffix: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = dir.join(format!(".{name}.{suffix}.tmp"));
         let mut options = OpenOptions::new();

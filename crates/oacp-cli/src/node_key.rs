@@ -59,6 +59,12 @@ pub(crate) fn load(home: &Home) -> Result<Option<SecretKey>, Failure> {
             return Err(e)
                 .or_context(|| format!("cannot read the node's key `{}`", path.display()));
         }
+        Ok(metadata) if !metadata.is_file() => {
+            let what = format!("the node's key `{}` is not a plain file", path.display());
+            return Err(
+                Failure::unable(what).hint("move it away, and restore the key from a backup")
+            );
+        }
         Ok(metadata) => refuse_if_shared(&path, &metadata)?,
     }
     read(&path).map(Some)

@@ -35,16 +35,17 @@ impl Randomness {
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     link_stream(linker, "random", "random", |r| &mut r.secure)?;
     link_stream(linker, "insecure", "insecure-random", |r| &mut r.insecure)?;
-    linker
-        .instance("wasi:random/insecure-seed@0.2.12")?
-        .func_wrap(
-            "insecure-seed",
-            |mut store: StoreContextMut<'_, State>, (): ()| {
-                charge(&mut store, 16)?;
+    let mut instance = linker.instance("wasi:random/insecure-seed@0.2.12")?;
+    instance.func_wrap_async(
+        "insecure-seed",
+        |mut store: StoreContextMut<'_, State>, (): ()| {
+            Box::new(async move {
+                charge(&mut store, 16).await?;
                 let seeds = &mut store.data_mut().random.seeds;
                 Ok(((seeds.next_u64(), seeds.next_u64()),))
-            },
-        )
+            })
+        },
+    )
 }
 
 fn link_stream(
@@ -54,25 +55,29 @@ fn link_stream(
     stream: fn(&mut Randomness) -> &mut ChaCha20Rng,
 ) -> wasmtime::Result<()> {
     let mut instance = linker.instance(&format!("wasi:random/{interface}@0.2.12"))?;
-    instance.func_wrap(
+    instance.func_wrap_async(
         &format!("get-{noun}-bytes"),
         move |mut store: StoreContextMut<'_, State>, (length,): (u64,)| {
-            if length > RANDOM_BYTES_MAX {
-                return Err(wasmtime::Error::msg(format!(
-                    "the guest asks for {length} random bytes, the limit is {RANDOM_BYTES_MAX}"
-                )));
-            }
-            let mut bytes = vec![0; length as usize];
-            charge(&mut store, bytes.len())?;
-            stream(&mut store.data_mut().random).fill_bytes(&mut bytes);
-            Ok((bytes,))
+            Box::new(async move {
+                if length > RANDOM_BYTES_MAX {
+                    return Err(wasmtime::Error::msg(format!(
+                        "the guest asks for {length} random bytes, the limit is {RANDOM_BYTES_MAX}"
+                    )));
+                }
+                let mut bytes = vec![0; length as usize];
+                charge(&mut store, bytes.len()).await?;
+                stream(&mut store.data_mut().random).fill_bytes(&mut bytes);
+                Ok((bytes,))
+            })
         },
     )?;
-    instance.func_wrap(
+    instance.func_wrap_async(
         &format!("get-{noun}-u64"),
         move |mut store: StoreContextMut<'_, State>, (): ()| {
-            charge(&mut store, 8)?;
-            Ok((stream(&mut store.data_mut().random).next_u64(),))
+            Box::new(async move {
+                charge(&mut store, 8).await?;
+                Ok((stream(&mut store.data_mut().random).next_u64(),))
+            })
         },
     )
 }

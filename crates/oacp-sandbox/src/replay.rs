@@ -108,8 +108,14 @@ async fn attempt(
         return Err("the recording's first event, with seed and clock, is withheld".to_owned());
     };
     let events = claim.events.len() as u64;
+    let bounds = Bounds {
+        computing: None,
+        timeout: Some(patience.timeout),
+        cancel: patience.cancel,
+    };
     let setup = Setup {
         metered: engine.meter() == Meter::Fuel,
+        bounds,
         tape: Tape::new(Side::Replay(Replay {
             events: claim.events,
             blobs: claim.blobs,
@@ -122,11 +128,6 @@ async fn attempt(
         memory_bytes_max: claim.limits.memory_bytes_max,
         observer: None,
     };
-    let bounds = Bounds {
-        computing: None,
-        timeout: Some(patience.timeout),
-        cancel: patience.cancel,
-    };
     let (end, state) = execute(
         engine,
         &claim.program,
@@ -134,7 +135,6 @@ async fn attempt(
         &claim.input,
         claim.limits.fuel,
         setup,
-        bounds,
     )
     .await
     .map_err(|e| e.to_string())?;
@@ -156,7 +156,7 @@ async fn attempt(
         Some(Halt::Withheld(digest)) => {
             return Err(format!("the recording withholds the contents {digest}"));
         }
-        Some(Halt::Limit(_)) | None => {}
+        Some(Halt::Limit(_) | Halt::TimedOut(_) | Halt::Cancelled) | None => {}
     }
     let Side::Replay(tape) = state.tape.side else {
         unreachable!("the tape was made for replaying, above")

@@ -13,7 +13,7 @@ use oacp::source::Source;
 use serde_json::json;
 use thiserror::Error;
 use tokio::sync::Notify;
-use wasmtime::{Store, Trap};
+use wasmtime::{CallHook, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::engine::{Engine, Meter};
@@ -68,6 +68,10 @@ impl Cancel {
     pub fn cancel(&self) {
         self.0.0.store(true, Ordering::Release);
         self.0.1.notify_waiters();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
     }
 
     async fn cancelled(&self) {
@@ -190,8 +194,14 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         cancel,
     } = job;
     let mut recording = Recording::new(salt_key);
+    let bounds = Bounds {
+        computing: Some(Duration::from_millis(limits.computing_ms_max())),
+        timeout: Some(Duration::from_millis(limits.timeout_ms)),
+        cancel,
+    };
     let setup = Setup {
         metered: engine.meter() == Meter::Fuel,
+        bounds,
         grant,
         tools,
         seed: *seed.as_bytes(),
@@ -206,11 +216,6 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
             Tape::new(Side::Record(recording))
         },
     };
-    let bounds = Bounds {
-        computing: Some(Duration::from_millis(limits.computing_ms_max())),
-        timeout: Some(Duration::from_millis(limits.timeout_ms)),
-        cancel,
-    };
     let (end, state) = execute(
         engine,
         &program,
@@ -218,7 +223,6 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         &input,
         limits.fuel,
         setup,
-        bounds,
     )
     .await?;
     let Side::Record(recording) = state.tape.side else {
@@ -240,6 +244,7 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
 }
 
 /// The wall-clock bounds of a run. A replay has its verifier's only.
+#[derive(Clone)]
 pub(crate) struct Bounds {
     pub(crate) computing: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
@@ -274,11 +279,15 @@ pub(crate) async fn execute(
     input: &str,
     fuel: u64,
     setup: Setup,
-    bounds: Bounds,
 ) -> Result<(End, State), JobError> {
     let metered = setup.metered;
+    let bounds = setup.bounds.clone();
     let mut store = Store::new(engine.wasmtime(), State::new(setup));
     store.limiter(|state| &mut state.memory);
+    store.call_hook(|mut store, hook| match hook {
+        CallHook::CallingHost => store.data_mut().within_bounds(),
+        _ => Ok(()),
+    });
     store.set_hostcall_fuel(limits::HOSTCALL_BYTES_MAX);
     if metered {
         let instance = |e: wasmtime::Error| JobError::Instance(e.into());
@@ -408,6 +417,11 @@ fn flush(state: &mut State) {
 /// The outcome, the result's text if there is one, and the failure if there is none.
 fn judge(returned: Return, state: &State, fuel: u64) -> (Outcome, Vec<u8>, Option<Failure>) {
     let failed = |outcome, failure| (outcome, Vec::new(), Some(failure));
+    let returned = match &state.halt {
+        Some(Halt::TimedOut(ms)) => Return::TimedOut(*ms),
+        Some(Halt::Cancelled) => Return::Cancelled,
+        _ => returned,
+    };
     if let Some(Halt::Limit(message)) = &state.halt {
         return failed(Outcome::GuestError, Failure::new(message.clone()));
     }

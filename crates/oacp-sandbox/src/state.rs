@@ -18,7 +18,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::clock::Clock;
 use crate::limits;
 use crate::random::Randomness;
-use crate::run::LogLine;
+use crate::run::{Bounds, LogLine};
 use crate::tape::{Halt, Side, Tape};
 use crate::tools::{self, ToolFailure, Tools};
 
@@ -36,6 +36,11 @@ pub(crate) struct State {
     pub(crate) stdout: MemoryOutputPipe,
     pub(crate) stderr: MemoryOutputPipe,
     metered: bool,
+    bounds: Bounds,
+    /// When the run began.
+    begun: Instant,
+    /// Fuel that was left when the guest last yielded in a host call.
+    fuel_at_yield: u64,
     grant: Grant,
     tools: Tools,
     log_bytes: usize,
@@ -77,6 +82,7 @@ pub(crate) struct Memory {
 
 pub(crate) struct Setup {
     pub(crate) metered: bool,
+    pub(crate) bounds: Bounds,
     pub(crate) tape: Tape,
     pub(crate) grant: Grant,
     pub(crate) tools: Tools,
@@ -121,6 +127,9 @@ impl State {
             stdout,
             stderr,
             metered: setup.metered,
+            bounds: setup.bounds,
+            begun: Instant::now(),
+            fuel_at_yield: u64::MAX,
             grant: setup.grant,
             tools: setup.tools,
             log_bytes: 0,
@@ -134,6 +143,17 @@ impl State {
             self.halt = Some(halt);
             wasmtime::Error::msg("the host ended the run")
         })
+    }
+
+    /// Ends a run that is out of time or cancelled. Asked at each host call, since a guest that lives in host calls, which cost it little
+    /// fuel, may not yield for minutes.
+    pub(crate) fn within_bounds(&mut self) -> wasmtime::Result<()> {
+        let halt = match self.bounds.timeout {
+            _ if self.bounds.cancel.is_cancelled() => Halt::Cancelled,
+            Some(timeout) if self.begun.elapsed() > timeout => Halt::TimedOut(timeout.as_millis()),
+            _ => return Ok(()),
+        };
+        self.halted(Err(halt))
     }
 
     /// Records an event. An error ends the run.
@@ -237,6 +257,14 @@ impl State {
                 "the guest waits for call {unknown}, which is not pending"
             )));
         }
+        if calls.iter().collect::<BTreeSet<_>>().len() < calls.len() {
+            return Err(wasmtime::Error::msg(
+                "the guest waits for the same call twice",
+            ));
+        }
+        // Each waiting may be recorded, with all that was waited for.
+        let counted = self.tape.waits(calls.len());
+        self.halted(counted)?;
         if calls.is_empty() {
             let Some(deadline) = deadline else {
                 return Err(wasmtime::Error::msg(
@@ -547,20 +575,29 @@ mod wit {
 }
 
 /// Takes the price of a host call from the guest's fuel: the same in a run and in its replay.
-pub(crate) fn charge(store: &mut StoreContextMut<'_, State>, bytes: usize) -> wasmtime::Result<()> {
+///
+/// Setting the fuel begins Wasmtime's yield interval anew, so a guest that calls often would never yield: it yields here.
+pub(crate) async fn charge(
+    store: &mut StoreContextMut<'_, State>,
+    bytes: usize,
+) -> wasmtime::Result<()> {
     if !store.data().metered {
         return Ok(());
     }
     let price = (bytes as u64)
         .saturating_mul(limits::FUEL_PER_HOST_BYTE)
         .saturating_add(limits::FUEL_PER_HOST_CALL);
-    match store.get_fuel()?.checked_sub(price) {
-        Some(left) => store.set_fuel(left),
-        None => {
-            store.set_fuel(0)?;
-            Err(Trap::OutOfFuel.into())
-        }
+    let Some(left) = store.get_fuel()?.checked_sub(price) else {
+        store.set_fuel(0)?;
+        return Err(Trap::OutOfFuel.into());
+    };
+    store.set_fuel(left)?;
+    let state = store.data_mut();
+    if state.fuel_at_yield.saturating_sub(left) >= limits::FUEL_YIELD_INTERVAL {
+        state.fuel_at_yield = left;
+        tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// Links what a guest may call: OACP's own interfaces; WASI's clocks, randomness and polling, which are ours;
@@ -607,40 +644,44 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
 fn link_oacp(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     // `types` holds no functions; the others need the store, to take fuel.
     linker.instance("oacp:agent/types@0.1.0")?;
-    linker.instance("oacp:agent/tools@0.1.0")?.func_wrap(
+    linker.instance("oacp:agent/tools@0.1.0")?.func_wrap_async(
         "start",
         |mut store: StoreContextMut<'_, State>, (name, arguments): (String, String)| {
-            charge(&mut store, name.len() + arguments.len())?;
-            Ok((store.data_mut().start(name, arguments)?,))
+            Box::new(async move {
+                charge(&mut store, name.len() + arguments.len()).await?;
+                Ok((store.data_mut().start(name, arguments)?,))
+            })
         },
     )?;
-    linker.instance("oacp:agent/log@0.1.0")?.func_wrap(
+    linker.instance("oacp:agent/log@0.1.0")?.func_wrap_async(
         "log",
         |mut store: StoreContextMut<'_, State>, (level, message): (wit::Level, String)| {
-            charge(&mut store, message.len())?;
-            let level = match level {
-                wit::Level::Debug => LogLevel::Debug,
-                wit::Level::Info => LogLevel::Info,
-                wit::Level::Warning => LogLevel::Warning,
-                wit::Level::Error => LogLevel::Error,
-            };
-            let logged = store.data_mut().log(level, message)?;
-            Ok((logged.map_err(|message| wit::Failure {
-                code: "limit".to_owned(),
-                message,
-                detail: None,
-            }),))
+            Box::new(async move {
+                charge(&mut store, message.len()).await?;
+                let level = match level {
+                    wit::Level::Debug => LogLevel::Debug,
+                    wit::Level::Info => LogLevel::Info,
+                    wit::Level::Warning => LogLevel::Warning,
+                    wit::Level::Error => LogLevel::Error,
+                };
+                let logged = store.data_mut().log(level, message)?;
+                Ok((logged.map_err(|message| wit::Failure {
+                    code: "limit".to_owned(),
+                    message,
+                    detail: None,
+                }),))
+            })
         },
     )?;
     linker.instance("oacp:agent/port@0.1.0")?.func_wrap_async(
         "wait",
         |mut store: StoreContextMut<'_, State>, (calls, deadline): (Vec<u64>, Option<u64>)| {
             Box::new(async move {
-                charge(&mut store, 8 * calls.len())?;
+                charge(&mut store, 8 * calls.len()).await?;
                 let Some((call, answer)) = store.data_mut().wait(calls, deadline).await? else {
                     return Ok((None,));
                 };
-                charge(&mut store, answer.bytes())?;
+                charge(&mut store, answer.bytes()).await?;
                 Ok((Some(wit::Completion {
                     call,
                     outcome: answer.into_outcome(),

@@ -41,6 +41,10 @@ pub(crate) enum Halt {
     Withheld(Digest),
     /// A limit of the recording itself is reached.
     Limit(String),
+    /// The wall time is spent: in milliseconds, how much there was.
+    TimedOut(u128),
+    /// The run was cancelled.
+    Cancelled,
 }
 
 impl Tape {
@@ -74,16 +78,27 @@ impl Tape {
 
     /// Keeps contents, named by their digest, beside the events.
     pub(crate) fn content(&mut self, contents: &[u8]) -> Result<Content, Halt> {
-        self.bytes += contents.len();
-        if self.bytes > RECORDING_BYTES_MAX {
-            return Err(Halt::Limit(format!(
-                "the limit of {RECORDING_BYTES_MAX} recorded bytes is reached"
-            )));
-        }
+        self.bytes = self.bytes.saturating_add(contents.len());
+        self.within_bytes()?;
         match &mut self.side {
             Side::Record(recording) => Ok(recording.add_blob(contents)),
             Side::Replay(_) => Ok(Content::of(contents)),
         }
+    }
+
+    /// Counts what a wait for so many calls may take in the recording.
+    pub(crate) fn waits(&mut self, calls: usize) -> Result<(), Halt> {
+        self.bytes = self.bytes.saturating_add(8 * calls);
+        self.within_bytes()
+    }
+
+    fn within_bytes(&self) -> Result<(), Halt> {
+        if self.bytes <= RECORDING_BYTES_MAX {
+            return Ok(());
+        }
+        Err(Halt::Limit(format!(
+            "the limit of {RECORDING_BYTES_MAX} recorded bytes is reached"
+        )))
     }
 
     /// Whether contents from outside still fit. The outside is not the guest's fault, so what does not fit is refused, not the end of the run.

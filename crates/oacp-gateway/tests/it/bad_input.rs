@@ -166,6 +166,23 @@ fn a_busy_loop_is_stopped_by_the_timeout() {
     check(see(call), Outcome::TimedOut, "300 ms");
 }
 
+/// Host calls are cheap in fuel and begin the engine's yield interval anew, so they are asked for the time themselves.
+#[test]
+fn a_guest_that_lives_in_host_calls_is_stopped_by_the_timeout() {
+    for text in [
+        "import os\ndef run(input):\n    while True: os.urandom(1)\n",
+        "import time\ndef run(input):\n    while True: time.monotonic()\n",
+    ] {
+        let mut call = call(agent("agent.py", text), json!(null));
+        call.limits = Limits {
+            timeout_ms: 300,
+            fuel: 1 << 50,
+            ..call.limits
+        };
+        check(see(call), Outcome::TimedOut, "300 ms");
+    }
+}
+
 #[test]
 fn endless_recursion_is_an_exception_of_the_language() {
     fails(

@@ -22,10 +22,21 @@ world guest {
     include oacp:agent/agent@0.1.0;
     import wasi:random/random@0.2.0;
     import wasi:clocks/monotonic-clock@0.2.0;
+    import wasi:sockets/instance-network@0.2.0;
+    import wasi:sockets/ip-name-lookup@0.2.0;
 }
 
 package wasi:random@0.2.0 {
     interface random { get-random-bytes: func(len: u64) -> list<u8>; }
+}
+package wasi:sockets@0.2.0 {
+    interface network { resource network; enum error-code { unknown, access-denied, not-supported, invalid-argument, out-of-memory, timeout, concurrency-conflict, not-in-progress, would-block, invalid-state, new-socket-limit, address-not-bindable, address-in-use, remote-unreachable, connection-refused, connection-reset, connection-aborted, datagram-too-large, name-unresolvable, temporary-resolver-failure, permanent-resolver-failure } }
+    interface instance-network { use network.{network}; instance-network: func() -> network; }
+    interface ip-name-lookup {
+        use network.{network, error-code};
+        resource resolve-address-stream;
+        resolve-addresses: func(network: borrow<network>, name: string) -> result<resolve-address-stream, error-code>;
+    }
 }
 package wasi:io@0.2.0 {
     interface poll { resource pollable { block: func(); } }
@@ -215,6 +226,34 @@ fn a_result_over_the_limit_is_refused() {
 fn waiting_for_a_call_that_does_not_exist_is_a_crash() {
     let run = "(i64.store (i32.const 64) (i64.const 7)) (call $wait (i32.const 64) (i32.const 1) (i32.const 0) (i64.const 0) (i32.const 128)) (unreachable)";
     ends(WAIT, run, Outcome::Crashed, "call 7, which is not pending");
+}
+
+#[test]
+fn a_denied_lookup_of_thirty_megabytes_in_a_loop_is_stopped_by_the_timeout() {
+    let run = "(drop (memory.grow (i32.const 500))) (loop $again (drop (call $network)) (call $resolve (i32.const 0) (i32.const 64) (i32.const 30000000) (i32.const 32)) (br $again)) (unreachable)";
+    let imports = r#"
+        (import "wasi:sockets/instance-network@0.2.0" "instance-network" (func $network (result i32)))
+        (import "wasi:sockets/ip-name-lookup@0.2.0" "resolve-addresses" (func $resolve (param i32 i32 i32 i32)))"#;
+    let mut call = compiled(component(imports, run));
+    call.limits.timeout_ms = 300;
+    call.limits.fuel = 1 << 50;
+    let seen = see(call);
+    assert!(
+        matches!(seen.execution.outcome, Outcome::TimedOut | Outcome::Crashed),
+        "{:?}",
+        seen.execution.failure
+    );
+}
+
+#[test]
+fn waiting_for_the_same_call_twice_is_a_crash() {
+    let run = "(i32.store (i32.const 64) (i32.const 0x7d7b)) (i64.store (i32.const 72) (call $start (i32.const 60) (i32.const 4) (i32.const 64) (i32.const 2))) (i64.store (i32.const 80) (i64.load (i32.const 72))) (call $wait (i32.const 72) (i32.const 2) (i32.const 0) (i64.const 0) (i32.const 128)) (unreachable)";
+    ends(
+        &format!("{START} {WAIT}"),
+        run,
+        Outcome::Crashed,
+        "same call twice",
+    );
 }
 
 #[test]
