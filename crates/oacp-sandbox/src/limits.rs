@@ -66,6 +66,10 @@ pub const WASM_STACK_BYTES: usize = 32 << 20;
 /// Fuel between two yields to the host's scheduler: some milliseconds. Attack: a busy loop that no timeout can stop.
 pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
 
+/// Host calls after which the time is asked for: reading a clock costs as much as many a host call. Attack: a guest
+/// that lives in host calls, which cost it little fuel, and so does not yield.
+pub const HOST_CALLS_UNTIMED: u32 = 16;
+
 /// Fuel that is charged for a call of OACP's own interfaces or of `wasi:random`, whatever it does. Part of the fuel model `oacp-fuel/1`.
 pub const FUEL_PER_HOST_CALL: u64 = 1_000;
 
