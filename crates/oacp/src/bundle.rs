@@ -1,7 +1,7 @@
 //! The bundle: one JSON file from which a stranger can check an execution, offline.
 //!
 //! ```json
-//! {"type": "<prefix>bundle/v1", "private": ["events", "input", "output", "source", "tool_contents"],
+//! {"type": "<prefix>bundle/v1", "private": ["contents", "events", "input", "output", "source"],
 //!  "envelope": {…}, "delegation": {…},
 //!  "recording": {"salt_key": "<base64>", "events": ["<the event's bytes, as a string>"]},
 //!  "source": {"entry": "main.py", "files": {"main.py": "sha256:…"}},
@@ -47,6 +47,8 @@ pub struct Bundle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Private {
+    /// What the events name: arguments and results of calls, messages, files.
+    Contents,
     /// The events, with the seed and the salts' key.
     Events,
     /// The input.
@@ -55,8 +57,6 @@ pub enum Private {
     Output,
     /// The agent: its source, or its component.
     Source,
-    /// Arguments and results of tool calls.
-    ToolContents,
 }
 
 impl Bundle {
@@ -77,7 +77,7 @@ impl Bundle {
     pub fn with_recording(mut self, recording: Recording) -> Self {
         self.private.insert(Private::Events);
         if !recording.blobs().is_empty() {
-            self.private.insert(Private::ToolContents);
+            self.private.insert(Private::Contents);
             self.blobs.extend(
                 recording
                     .blobs()

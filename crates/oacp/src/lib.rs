@@ -27,6 +27,8 @@
 //! | event | canonical JSON (RFC 8785) | [`event`] |
 //! | recording's root | RFC 6962 tree over salted events | [`recording`] |
 //! | source's hash | one file: its SHA-256; several: SHA-256 over paths and digests | [`source`] |
+//! | path, pattern, host rule | text with one spelling, or several and one that is written | [`capability`] |
+//! | HTTP response | canonical JSON, a line feed, the body | [`http`] |
 //! | bundle | one JSON file | [`bundle`] |
 //!
 //! Every JSON text is admitted strictly first ([`json`]); every limit stands in [`limits`].
@@ -58,7 +60,7 @@
 //! // A run: `{}` went in, `42` came out, nothing was called.
 //! let source = Source::single("main.py".parse()?, b"def run(input): return 42\n".to_vec())?;
 //! let mut recording = Recording::new(SaltKey::from_bytes([3; 32]));
-//! recording.push(&Event::Start { seed: Seed::from_bytes([4; 32]), clock_start_ms: 1_795_378_445_123 });
+//! recording.push(&Event::Start { seed: Seed::from_bytes([4; 32]), clock_start_ms: 1_795_378_445_123, working_directory: GuestPath::root() });
 //! let statement = ExecutionStatement {
 //!     sandbox_id,
 //!     execution_id: ExecutionId::new(1_795_378_445_123, [0; 10]),
@@ -142,6 +144,7 @@ pub mod delegation;
 pub mod digest;
 pub mod envelope;
 pub mod event;
+pub mod http;
 pub mod id;
 mod intoto;
 pub mod isolation;
@@ -149,6 +152,7 @@ pub mod json;
 pub mod key;
 pub mod limits;
 pub mod outcome;
+pub mod policy;
 pub mod recording;
 pub mod refusal;
 pub mod replay;
@@ -167,11 +171,14 @@ extern crate self as oacp;
 mod fixture;
 
 pub use bundle::{Bundle, BundleError, Private};
-pub use capability::{Capabilities, Denial, Grant};
+pub use capability::{
+    Capabilities, Denial, DenialPolicy, DenyRule, Grant, GuestPath, HostRule, NamePattern, Network,
+    PathPattern, Place, SecretGrant, SecretName, Target,
+};
 pub use delegation::Delegation;
 pub use digest::{Digest, Hasher};
 pub use envelope::{Envelope, PAYLOAD_TYPE};
-pub use event::{CallOutcome, Event, LogLevel, Seed};
+pub use event::{CallOutcome, Change, Event, Found, LogLevel, Seed, Written};
 pub use id::{
     Audience, ExecutionId, LogOrigin, Nonce, Principal, SandboxId, SandboxName, ToolName,
 };

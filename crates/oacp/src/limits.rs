@@ -107,6 +107,65 @@ pub const CLOCK_SKEW_MS_MAX: i64 = 5 * 60 * 1000;
 /// Nodes of a trust file.
 pub const TRUST_NODES_MAX: usize = 4096;
 
+/// Bytes of a path as a guest sees it, and of a pattern: Linux's own. Attack: a path whose judging
+/// costs more than its use.
+pub const GUEST_PATH_BYTES_MAX: usize = 4096;
+
+/// Bytes of one segment of such a path: what common file systems take.
+pub const GUEST_PATH_SEGMENT_BYTES_MAX: usize = 255;
+
+/// Bytes of a URL, also once it is canonical.
+pub const URL_BYTES_MAX: usize = 8192;
+
+/// Bytes of a host's name (RFC 1035).
+pub const HOST_NAME_BYTES_MAX: usize = 253;
+
+/// Bytes of one label of a host's name (RFC 1035).
+pub const HOST_LABEL_BYTES_MAX: usize = 63;
+
+/// Bytes of an environment variable's name, and of a pattern over names.
+pub const VARIABLE_NAME_BYTES_MAX: usize = 256;
+
+/// Bytes of a secret's name.
+pub const SECRET_NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of the header, the prefix or the parameter that a secret goes to.
+pub const SECRET_PLACE_BYTES_MAX: usize = 128;
+
+/// Entries of one list of capabilities. Attack: a grant that is judged at every use.
+pub const CAPABILITY_ENTRIES_MAX: usize = 4096;
+
+/// Ceilings side by side. Attack: as above.
+pub const CEILINGS_WIDTH_MAX: usize = 8;
+
+/// Ceilings within ceilings. Attack: stack overflow.
+pub const CEILINGS_DEPTH_MAX: usize = 8;
+
+/// All ceilings of a grant.
+pub const CEILINGS_MAX: usize = 64;
+
+/// Bytes of a method of HTTP.
+pub const METHOD_BYTES_MAX: usize = 32;
+
+/// Headers of a request or a response.
+pub const HEADERS_MAX: usize = 256;
+
+/// Bytes of a request's headers, names and values. Attack: memory on either side.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a request's body.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of a response's status line and headers. Attack: a head without end.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a response's body, as received and as decompressed. Attack: a body without end; a few
+/// bytes that decompress to many.
+pub const RESPONSE_BODY_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of what a run was allowed for, when somebody was asked (`granted`).
+pub const GRANTED_SCOPE_BYTES_MAX: usize = 256;
+
 pub(crate) mod saturated {
     //! Writes a count as an integer that JSON can hold. 2^53 − 1 nanoseconds are 104 days, as fuel
     //! nine million seconds: whatever is larger is written as the largest, so that no writer can

@@ -226,10 +226,10 @@ impl Verified {
         add("whether later statements of the sandbox were left out");
         if self.events().is_none() {
             add("the events: withheld, or not recorded");
-        } else if !self.holds(Private::ToolContents)
+        } else if !self.holds(Private::Contents)
             && self.events().unwrap_or_default().iter().any(has_content)
         {
-            add("arguments and results of tool calls: withheld");
+            add("the contents of calls and files: withheld");
         }
         for (private, name) in [
             (Private::Input, "input"),
@@ -291,7 +291,7 @@ impl Verified {
 }
 
 fn has_content(event: &Event) -> bool {
-    event.content().is_some()
+    event.contents().next().is_some()
 }
 
 impl fmt::Display for Verdict {

@@ -182,11 +182,11 @@ impl Bundle {
             None if declares(Private::Source) => require(statement.agent_hash)?,
             None => {}
         }
-        if declares(Private::ToolContents) {
+        if declares(Private::Contents) {
             let contents: Vec<_> = events
                 .unwrap_or_default()
                 .iter()
-                .filter_map(Event::content)
+                .flat_map(Event::contents)
                 .collect();
             if contents.is_empty() {
                 return Err(Refusal::PrivateMismatch);
@@ -203,14 +203,15 @@ impl Bundle {
 
     fn check_sizes(&self, events: &[Event]) -> Result<(), Refusal> {
         for (index, event) in (0..).zip(events) {
-            if let Some(content) = event.content()
-                && let Some(blob) = self.blobs.get(&content.sha256)
-                && blob.len() as u64 != content.size
-            {
-                return Err(Refusal::BlobSize {
-                    digest: content.sha256,
-                    index,
-                });
+            for content in event.contents() {
+                if let Some(blob) = self.blobs.get(&content.sha256)
+                    && blob.len() as u64 != content.size
+                {
+                    return Err(Refusal::BlobSize {
+                        digest: content.sha256,
+                        index,
+                    });
+                }
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::capability::Denial;
 use crate::event::{CallOutcome, Event};
 use crate::outcome::Outcome;
 use crate::recording::Recording;
@@ -61,15 +62,11 @@ struct Call<'a> {
     outcome: Option<CallOutcome>,
 }
 
-/// Each call, in the order in which they were begun.
+/// Each call of a tool, in the order in which they were begun.
 fn calls_of(events: &[Event]) -> Result<Vec<Call<'_>>, Refusal> {
-    struct Open {
-        position: usize,
-        denied: bool,
-    }
     let mut calls = Vec::new();
-    // Those that were begun, `None` once they are completed: a number is given once.
-    let mut open: BTreeMap<u64, Option<Open>> = BTreeMap::new();
+    let mut numbers = Numbers::default();
+    let mut written_back = false;
     if events.is_empty() {
         return Err(Refusal::EventOrder {
             index: 0,
@@ -77,42 +74,135 @@ fn calls_of(events: &[Event]) -> Result<Vec<Call<'_>>, Refusal> {
         });
     }
     for (index, event) in (0..).zip(events) {
-        let refuse = |rule| Err(Refusal::EventOrder { index, rule });
+        let refuse = |rule| Refusal::EventOrder { index, rule };
         match event {
-            Event::Start { .. } if index != 0 => return refuse("only event 0 is `start`"),
+            Event::Start { .. } if index != 0 => return Err(refuse("only event 0 is `start`")),
             Event::Start { .. } => {}
-            _ if index == 0 => return refuse("a recording begins with `start`"),
+            _ if index == 0 => return Err(refuse("a recording begins with `start`")),
+            Event::WriteBack { .. } => written_back = true,
+            Event::Log { .. } => {}
+            _ if written_back => {
+                return Err(refuse("after a `write_back` come only others and `log`"));
+            }
             Event::ToolCall { call, tool, .. } => {
-                let state = Open {
+                let of = Of::Tool {
                     position: calls.len(),
-                    denied: false,
                 };
-                if open.insert(*call, Some(state)).is_some() {
-                    return refuse("a call's number is given once");
-                }
+                numbers.begin(*call, of).map_err(refuse)?;
                 calls.push(Call {
                     event: index,
                     tool,
                     outcome: None,
                 });
             }
-            Event::Denial { call, .. } => match open.get_mut(call) {
-                Some(Some(state)) if !state.denied => state.denied = true,
-                _ => return refuse("a denial is of a call that was begun, and comes once"),
-            },
+            Event::HttpRequest { call, .. } => {
+                numbers.begin(*call, Of::Http).map_err(refuse)?;
+            }
+            Event::Denial { call, denial } => numbers.deny(*call, denial).map_err(refuse)?,
+            Event::Granted { call, denial, .. } => numbers.grant(*call, denial).map_err(refuse)?,
             Event::Completion { call, outcome, .. } => {
-                let Some(state) = open.get_mut(call).and_then(Option::take) else {
-                    return refuse("a completion is of a call that was begun, and comes once");
-                };
-                if state.denied != (*outcome == CallOutcome::Denied) {
-                    return refuse("a call completes as `denied` exactly after its denial");
-                }
-                if let Some(call) = calls.get_mut(state.position) {
+                let of = numbers.complete(*call, *outcome).map_err(refuse)?;
+                if let Of::Tool { position } = of
+                    && let Some(call) = calls.get_mut(position)
+                {
                     call.outcome = Some(*outcome);
                 }
             }
-            Event::Deadline { .. } | Event::Log { .. } => {}
+            Event::Deadline { .. }
+            | Event::FileOpened { .. }
+            | Event::FileStatus { .. }
+            | Event::DirectoryListed { .. }
+            | Event::Environment { .. } => {}
         }
     }
     Ok(calls)
+}
+
+/// The numbers that were given, with the call that is open under each; `None` once it is closed, or
+/// where there never was a call. A number is given once.
+#[derive(Default)]
+struct Numbers(BTreeMap<u64, Option<Open>>);
+
+struct Open {
+    of: Of,
+    granted: bool,
+    denied: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Tool { position: usize },
+    Http,
+}
+
+impl Numbers {
+    fn begin(&mut self, call: u64, of: Of) -> Result<(), &'static str> {
+        let open = Open {
+            of,
+            granted: false,
+            denied: false,
+        };
+        match self.0.insert(call, Some(open)) {
+            None => Ok(()),
+            Some(_) => Err("a call's number is given once"),
+        }
+    }
+
+    fn deny(&mut self, call: u64, denial: &Denial) -> Result<(), &'static str> {
+        let Some(open) = self.judged(call, denial)? else {
+            return Ok(());
+        };
+        if open.denied {
+            return Err("a call is denied once");
+        }
+        if open.granted && !denial.is_from_outside() {
+            return Err("what was granted is denied only for an answer of the network's");
+        }
+        open.denied = true;
+        Ok(())
+    }
+
+    fn grant(&mut self, call: u64, denial: &Denial) -> Result<(), &'static str> {
+        let Some(open) = self.judged(call, denial)? else {
+            return Ok(());
+        };
+        if open.granted || open.denied {
+            return Err("`granted` is of a call that was neither granted nor denied before");
+        }
+        open.granted = true;
+        Ok(())
+    }
+
+    /// The open call that a denial is of. `None`: it is of a file or a variable, and has taken its
+    /// number.
+    fn judged(&mut self, call: u64, denial: &Denial) -> Result<Option<&mut Open>, &'static str> {
+        let capability = denial.capability.as_str();
+        if matches!(capability, "file_read" | "file_write" | "env") {
+            return match self.0.insert(call, None) {
+                None => Ok(None),
+                Some(_) => Err("a denial of a file or a variable has a number of its own"),
+            };
+        }
+        let Some(Some(open)) = self.0.get_mut(&call) else {
+            return Err("a denial is of a call that was begun and is not completed");
+        };
+        let fits = match open.of {
+            Of::Tool { .. } => capability == "tool",
+            Of::Http => matches!(capability, "network" | "secret"),
+        };
+        if !fits {
+            return Err("a denial is of the kind of right that its call needs");
+        }
+        Ok(Some(open))
+    }
+
+    fn complete(&mut self, call: u64, outcome: CallOutcome) -> Result<Of, &'static str> {
+        let Some(open) = self.0.get_mut(&call).and_then(Option::take) else {
+            return Err("a completion is of a call that was begun, and comes once");
+        };
+        if open.denied != (outcome == CallOutcome::Denied) {
+            return Err("a call completes as `denied` exactly after its denial");
+        }
+        Ok(open.of)
+    }
 }

@@ -5,6 +5,7 @@ mod claim;
 mod content;
 mod file;
 mod key;
+mod outside;
 
 use oacp::*;
 use serde_json::{Value, json};
@@ -23,6 +24,10 @@ pub fn all() -> Vec<Vector> {
     claim::expectation(&mut cases);
     content::recording(&mut cases);
     content::contents(&mut cases);
+    outside::accepted(&mut cases);
+    outside::order(&mut cases);
+    outside::form(&mut cases);
+    outside::grants(&mut cases);
     cases.0
 }
 

@@ -76,8 +76,8 @@ fn the_files_are_what_the_generator_makes() {
         );
     }
     assert!(
-        made.values().map(Vec::len).sum::<usize>() < 1 << 20,
-        "more than 1 MiB"
+        made.values().map(Vec::len).sum::<usize>() < 2 << 20,
+        "more than 2 MiB"
     );
 }
 

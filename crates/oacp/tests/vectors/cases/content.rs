@@ -304,32 +304,32 @@ pub fn contents(cases: &mut Cases) {
         "another input than was signed",
         swapped,
     );
-    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(1)));
+    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(2)));
     cases.refuse(
         "blob_unreferenced",
         "input_undeclared",
         "the input is inside, and not declared",
         undeclared,
     );
-    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(0)));
+    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(1)));
     cases.refuse(
         "private_mismatch",
         "events_undeclared",
         "the events are inside, and not declared",
         undeclared,
     );
-    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(3)));
+    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(4)));
     cases.refuse(
         "private_mismatch",
         "source_undeclared",
         "the source is inside, and not declared",
         undeclared,
     );
-    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(4)));
+    let undeclared = edited(|value| drop(value["private"].as_array_mut().unwrap().remove(0)));
     cases.refuse(
         "blob_unreferenced",
-        "tool_contents_undeclared",
-        "tool contents are inside, and not declared",
+        "contents_undeclared",
+        "contents of calls are inside, and not declared",
         undeclared,
     );
     let overdeclared = {

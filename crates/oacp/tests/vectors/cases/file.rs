@@ -299,7 +299,7 @@ pub fn format(cases: &mut Cases) {
         value["private"]
             .as_array_mut()
             .unwrap()
-            .push(json!("tool_contents"))
+            .push(json!("source"))
     });
     cases.refuse(
         "private_mismatch",
