@@ -10,7 +10,6 @@ use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
-use wasmtime_wasi::p2::bindings::io::poll;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
 use crate::limits::CLOCK_STEP_NS;
@@ -43,6 +42,11 @@ impl Clock {
         }
     }
 
+    /// When the run began, by the guest's clock: milliseconds since 1970.
+    pub(crate) fn start_ms(&self) -> u64 {
+        u64::try_from(self.start.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Nanoseconds since the run began. Not a reading by the guest: does not step.
     pub(crate) fn monotonic(&self) -> u64 {
         self.now
@@ -65,18 +69,20 @@ impl Clock {
         self.now = self.now.max(instant);
     }
 
-    /// Whether what a pollable waits for has come. Streams are in memory: always ready.
-    fn is_ready(&self, pollable: &Resource<DynPollable>) -> bool {
-        self.timers
-            .get(&pollable.rep())
-            .is_none_or(|instant| *instant <= self.now)
+    /// The instant that a pollable waits for, if it is a timer's.
+    pub(crate) fn timer(&self, pollable: &Resource<DynPollable>) -> Option<u64> {
+        self.timers.get(&pollable.rep()).copied()
+    }
+
+    /// The pollable is gone.
+    pub(crate) fn forget(&mut self, pollable: &Resource<DynPollable>) {
+        self.timers.remove(&pollable.rep());
     }
 }
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wall_clock::add_to_linker::<State, HasSelf<State>>(linker, |s| s)?;
-    monotonic_clock::add_to_linker::<State, HasSelf<State>>(linker, |s| s)?;
-    poll::add_to_linker::<State, HasSelf<State>>(linker, |s| s)
+    monotonic_clock::add_to_linker::<State, HasSelf<State>>(linker, |s| s)
 }
 
 impl wall_clock::Host for State {
@@ -127,49 +133,4 @@ struct Timer;
 #[async_trait]
 impl Pollable for Timer {
     async fn ready(&mut self) {}
-}
-
-/// Which of several timers came first is read off the guest's own clock, so a poll has one
-/// answer, and needs no recording.
-impl poll::Host for State {
-    async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
-        for pollable in &pollables {
-            self.table.get(pollable)?;
-        }
-        if !pollables.iter().any(|p| self.clock.is_ready(p)) {
-            let first = pollables
-                .iter()
-                .filter_map(|p| self.clock.timers.get(&p.rep()))
-                .min()
-                .copied();
-            let first =
-                first.ok_or_else(|| wasmtime::Error::msg("the guest polls an empty list"))?;
-            self.clock.sleep_until(first).await;
-        }
-        Ok((0..)
-            .zip(&pollables)
-            .filter(|(_, p)| self.clock.is_ready(p))
-            .map(|(index, _)| index)
-            .collect())
-    }
-}
-
-impl poll::HostPollable for State {
-    async fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
-        self.table.get(&pollable)?;
-        Ok(self.clock.is_ready(&pollable))
-    }
-
-    async fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
-        self.table.get(&pollable)?;
-        if let Some(instant) = self.clock.timers.get(&pollable.rep()).copied() {
-            self.clock.sleep_until(instant).await;
-        }
-        Ok(())
-    }
-
-    fn drop(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
-        self.clock.timers.remove(&pollable.rep());
-        poll::HostPollable::drop(&mut self.table, pollable)
-    }
 }

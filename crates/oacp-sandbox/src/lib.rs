@@ -23,9 +23,15 @@
 
 mod cache;
 mod clock;
+mod denials;
+mod egress;
 mod engine;
+mod environment;
+mod files;
 mod languages;
 pub mod limits;
+mod poll;
+mod port;
 mod program;
 mod random;
 mod replay;
@@ -33,12 +39,16 @@ mod run;
 mod state;
 mod tape;
 mod tools;
+mod wasi_http;
 
 pub use cache::CacheError;
+pub use denials::Ask;
+pub use egress::Egress;
 pub use engine::{
     ENGINE, Engine, EngineError, EngineOptions, FUEL_MODEL, Meter, Progress,
     execution_configuration,
 };
+pub use files::Write;
 pub use languages::{Language, LanguageError, Languages, Listed};
 pub use limits::Limits;
 pub use program::{Program, ProgramError};

@@ -26,8 +26,45 @@ pub const TOOL_RESULT_BYTES_MAX: usize = 16 << 20;
 /// Tool calls that may be pending at a time. Attack: a million tasks on the host.
 pub const CALLS_PENDING_MAX: usize = 256;
 
-/// Tool calls of a run. Attack: each stands in the statement, which must stay small enough to be parsed by a stranger.
+/// Calls and denials of a run. Attack: each tool call stands in the statement, which must stay small enough to be parsed by a stranger.
 pub const CALLS_MAX: u64 = 10_000;
+
+/// Bytes of one file. Attack: a log of many gigabytes in a granted directory is read into memory.
+pub const FILE_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of all files that a run holds in memory. Attack: many files, each within its own limit.
+pub const FILES_BYTES_MAX: usize = 128 << 20;
+
+/// Files and directories that a run looks at. Attack: a walk over a disk.
+pub const FILES_KNOWN_MAX: usize = 20_000;
+
+/// Files and directories that are open at a time. Attack: open in a loop, close nothing.
+pub const FILES_OPEN_MAX: usize = 256;
+
+/// Names of one directory that are listed. Attack: a directory of millions.
+pub const DIRECTORY_ENTRIES_MAX: usize = 10_000;
+
+/// Bytes that one read or write of a stream moves. Attack: a length that makes the host reserve memory.
+pub const STREAM_CHUNK_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of an environment variable's name. Attack: names used as a store, in denials.
+pub const NAME_BYTES_MAX: usize = 256;
+
+/// Bytes of a URL that is none, as it is recorded. Attack: as above.
+pub const URL_RECORDED_BYTES_MAX: usize = 2048;
+
+/// Bytes of all headers, and of all request bodies that are not sent, that a guest of `wasi:http` keeps on the host. What is sent and what
+/// comes back counts as recorded. Attack: thousands of requests are written, each within its own limit, and none is sent.
+pub const HTTP_HELD_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes that one header counts beside its name and value. Attack: headers of no bytes.
+pub const HTTP_FIELD_BYTES: usize = 64;
+
+/// Nanoseconds that a guest waits when it only asks whether an HTTP response is there. Attack: asking in a loop, each time an event.
+pub const HTTP_LOOK_NS: u64 = 1_000_000;
+
+/// Polls that report something else before a response that is awaited is looked for. Attack: as above.
+pub const HTTP_PASSED_OVER_MAX: u32 = 16;
 
 /// Bytes of a run's input. Attack: a caller's input is copied into the guest and kept in the bundle.
 pub const INPUT_BYTES_MAX: usize = 16 << 20;

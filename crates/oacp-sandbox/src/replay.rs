@@ -103,6 +103,7 @@ async fn attempt(
     let Some(Ok(Event::Start {
         seed,
         clock_start_ms,
+        working_directory,
     })) = claim.events.first().map(|bytes| Event::parse(bytes))
     else {
         return Err("the recording's first event, with seed and clock, is withheld".to_owned());
@@ -123,6 +124,10 @@ async fn attempt(
         })),
         grant: claim.grant,
         tools: Tools::none(),
+        egress: None,
+        working_directory,
+        environment: BTreeMap::new(),
+        ask: None,
         seed: *seed.as_bytes(),
         clock_start_ms,
         memory_bytes_max: claim.limits.memory_bytes_max,
@@ -156,7 +161,7 @@ async fn attempt(
         Some(Halt::Withheld(digest)) => {
             return Err(format!("the recording withholds the contents {digest}"));
         }
-        Some(Halt::Limit(_) | Halt::TimedOut(_) | Halt::Cancelled) | None => {}
+        Some(Halt::Limit(_) | Halt::Denied(_) | Halt::TimedOut(_) | Halt::Cancelled) | None => {}
     }
     let Side::Replay(tape) = state.tape.side else {
         unreachable!("the tape was made for replaying, above")

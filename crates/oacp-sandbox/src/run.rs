@@ -1,11 +1,12 @@
 //! One run of a program: a fresh instance, its limits, and how it ended.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oacp::capability::Grant;
+use oacp::capability::{Grant, GuestPath};
 use oacp::event::{Event, LogLevel, Seed};
 use oacp::outcome::Outcome;
 use oacp::recording::{Recording, SaltKey};
@@ -16,7 +17,10 @@ use tokio::sync::Notify;
 use wasmtime::{CallHook, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
+use crate::denials::Ask;
+use crate::egress::Egress;
 use crate::engine::{Engine, Meter};
+use crate::files::Write;
 use crate::limits::{self, Limits};
 use crate::program::agent::oacp::agent::ending::RunError as Ending;
 use crate::program::{Pre, Program, language};
@@ -36,6 +40,14 @@ pub struct Job {
     pub grant: Grant,
     /// The tools there are.
     pub tools: Tools,
+    /// The way to the network. `None`: every request fails.
+    pub egress: Option<Egress>,
+    /// To which a guest's relative paths are relative.
+    pub working_directory: GuestPath,
+    /// Environment variables that may be granted.
+    pub environment: BTreeMap<String, String>,
+    /// Is asked about what is not granted. `None`: it is denied.
+    pub ask: Option<Ask>,
     /// Where the run is stopped.
     pub limits: Limits,
     /// From which all of the guest's randomness follows.
@@ -93,6 +105,8 @@ pub struct Run {
     pub failure: Option<Failure>,
     /// What crossed the boundary.
     pub recording: Recording,
+    /// What the run changed in files, and whether that was carried out. Empty unless the outcome is `ok`.
+    pub writes: Vec<Write>,
     /// What the run used.
     pub usage: Usage,
 }
@@ -186,6 +200,10 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         input,
         grant,
         tools,
+        egress,
+        working_directory,
+        environment,
+        ask,
         limits,
         seed,
         clock_start_ms,
@@ -204,6 +222,10 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         bounds,
         grant,
         tools,
+        egress,
+        working_directory: working_directory.clone(),
+        environment,
+        ask,
         seed: *seed.as_bytes(),
         clock_start_ms,
         memory_bytes_max: limits.memory_bytes_max,
@@ -212,6 +234,7 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
             recording.push(&Event::Start {
                 seed,
                 clock_start_ms,
+                working_directory,
             });
             Tape::new(Side::Record(recording))
         },
@@ -233,12 +256,14 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         output,
         failure,
         usage,
+        writes,
     } = end;
     Ok(Run {
         outcome,
         output,
         failure,
         recording,
+        writes,
         usage,
     })
 }
@@ -257,6 +282,7 @@ pub(crate) struct End {
     pub(crate) output: Vec<u8>,
     pub(crate) failure: Option<Failure>,
     pub(crate) usage: Usage,
+    pub(crate) writes: Vec<Write>,
 }
 
 /// A guest that runs: its result, its own failure, or a trap.
@@ -270,6 +296,8 @@ enum Return {
     /// Wall time or computing time is spent: in milliseconds, how much there was.
     TimedOut(u128),
     Cancelled,
+    /// By the host; the state says why.
+    Halted,
 }
 
 pub(crate) async fn execute(
@@ -328,7 +356,18 @@ pub(crate) async fn execute(
     };
     let mut state = store.into_data();
     flush(&mut state);
-    let (outcome, output, failure) = judge(returned, &state, fuel);
+    let (mut outcome, mut output, mut failure) = judge(returned, &state, fuel);
+    let mut writes = Vec::new();
+    // Only what ended well is carried out: before the statement, which says what came of it.
+    if outcome == Outcome::Ok {
+        match state.write_back() {
+            Ok(carried_out) => writes = carried_out,
+            Err(halt) => {
+                state.halt = Some(halt);
+                (outcome, output, failure) = judge(Return::Halted, &state, fuel);
+            }
+        }
+    }
     let usage = Usage {
         fuel: metered.then_some(fuel - fuel_left),
         memory_bytes_peak: state.memory.bytes_peak as u64,
@@ -345,6 +384,7 @@ pub(crate) async fn execute(
             output,
             failure,
             usage,
+            writes,
         },
         state,
     ))
@@ -422,8 +462,14 @@ fn judge(returned: Return, state: &State, fuel: u64) -> (Outcome, Vec<u8>, Optio
         Some(Halt::Cancelled) => Return::Cancelled,
         _ => returned,
     };
-    if let Some(Halt::Limit(message)) = &state.halt {
-        return failed(Outcome::GuestError, Failure::new(message.clone()));
+    match &state.halt {
+        Some(Halt::Limit(message)) => {
+            return failed(Outcome::GuestError, Failure::new(message.clone()));
+        }
+        Some(Halt::Denied(message)) => {
+            return failed(Outcome::Denied, Failure::new(message.clone()));
+        }
+        _ => {}
     }
     match returned {
         Return::Result(Ok(output)) if output.len() > limits::RESULT_BYTES_MAX => {
@@ -465,6 +511,8 @@ fn judge(returned: Return, state: &State, fuel: u64) -> (Outcome, Vec<u8>, Optio
             Failure::new(format!("the limit of {ms} ms is spent")),
         ),
         Return::Cancelled => failed(Outcome::Cancelled, Failure::new("the run was cancelled")),
+        // The halt says more than any outcome; a replay reads it.
+        Return::Halted => failed(Outcome::Crashed, Failure::new("the host ended the run")),
     }
 }
 

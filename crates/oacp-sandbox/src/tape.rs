@@ -45,6 +45,8 @@ pub(crate) enum Halt {
     TimedOut(u128),
     /// The run was cancelled.
     Cancelled,
+    /// A denial, where the first one ends the run.
+    Denied(String),
 }
 
 impl Tape {
@@ -106,8 +108,13 @@ impl Tape {
         self.bytes.saturating_add(bytes) <= RECORDING_BYTES_MAX
     }
 
+    /// Whether so many more events fit.
+    pub(crate) fn has_room_for(&self, events: usize) -> bool {
+        self.events.saturating_add(events as u64) <= EVENTS_MAX
+    }
+
     /// Writes down what the outside caused, with its contents.
-    pub(crate) fn completion(
+    pub(crate) fn write(
         &mut self,
         contents: &[u8],
         event: impl FnOnce(Content) -> Event,
@@ -121,19 +128,41 @@ impl Tape {
         Ok(())
     }
 
-    /// Reads what the outside caused, with its contents if there are any.
-    pub(crate) fn outside(&mut self, waiting_for: &str) -> Result<(Event, Arc<[u8]>), Halt> {
+    /// Reads what the outside caused, if it is what the guest asks for, with its contents if there are any.
+    pub(crate) fn read(
+        &mut self,
+        asked_for: &str,
+        is_answer: impl FnOnce(&Event) -> bool,
+    ) -> Result<(Event, Arc<[u8]>), Halt> {
         self.count()?;
         let Side::Replay(replay) = &mut self.side else {
             unreachable!("only a replay reads what the outside caused")
         };
-        let event = replay.outside(waiting_for)?;
-        let contents = match event.content() {
+        let event = replay.next_event(asked_for, is_answer)?;
+        let contents = match event.contents().next() {
             Some(content) => replay.blob(content)?,
             None => Arc::default(),
         };
         self.bytes = self.bytes.saturating_add(contents.len());
         Ok((event, contents))
+    }
+
+    /// In a replay, the recorded event that comes next.
+    pub(crate) fn peek(&self) -> Option<Event> {
+        match &self.side {
+            Side::Replay(replay) => Event::parse(replay.events.get(replay.next)?).ok(),
+            Side::Record(_) => None,
+        }
+    }
+
+    /// The event that comes next is not what the replay does.
+    pub(crate) fn diverged_at(&self, event: Option<&Event>, replayed: String) -> Halt {
+        let next = match &self.side {
+            Side::Replay(replay) => replay.next,
+            Side::Record(_) => 0,
+        };
+        let bytes = event.map(Event::to_bytes);
+        diverged(next, bytes.as_ref(), replayed.as_bytes())
     }
 
     /// The event just read is not what the guest waits for.
@@ -162,15 +191,19 @@ impl Tape {
 }
 
 impl Replay {
-    /// The next event, which only the outside could have caused.
-    fn outside(&mut self, waiting_for: &str) -> Result<Event, Halt> {
+    /// The next event, if it is an answer to what the guest asks.
+    fn next_event(
+        &mut self,
+        asked_for: &str,
+        is_answer: impl FnOnce(&Event) -> bool,
+    ) -> Result<Event, Halt> {
         let recorded = self.events.get(self.next);
         match recorded.and_then(|bytes| Event::parse(bytes).ok()) {
-            Some(event @ (Event::Completion { .. } | Event::Deadline { .. })) => {
+            Some(event) if is_answer(&event) => {
                 self.next += 1;
                 Ok(event)
             }
-            _ => Err(diverged(self.next, recorded, waiting_for.as_bytes())),
+            _ => Err(diverged(self.next, recorded, asked_for.as_bytes())),
         }
     }
 
