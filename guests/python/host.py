@@ -13,6 +13,16 @@ import time
 
 import wasmtime
 from wasmtime import component as wit
+from wasmtime.component._types import OptionType
+
+
+def _add_classes(self, classes):
+    classes.add(type(None))
+    self.payload.add_classes(classes)
+
+
+# wasmtime-py takes any value for an option, so that a failure beside one (`result<option<string>, failure>`) gets lost.
+OptionType.add_classes = _add_classes
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -38,10 +48,22 @@ def record(**fields):
 
 
 class Run:
-    """What one run did: `result` (text) or `error`, and its `logs`."""
+    """What one run did: `result` (text) or `error`, and its `logs`.
 
-    def __init__(self, engine, compiled, tools=None, env=None, memory_bytes_max=None, log_limit=None):
+    `http` answers a request (method, url, headers, body) with (delay in seconds, ("ok", (status, reason, headers, body)))
+    or (delay, ("err", (code, message, denial))). `variables` are the granted ones, `denials` maps what is asked for to a
+    denial: a variable's name. `directory` is a host directory that the guest sees as `/`.
+    """
+
+    def __init__(self, engine, compiled, tools=None, env=None, memory_bytes_max=None, log_limit=None, http=None,
+                 variables=None, denials=None, latest=None, directory=None, working_directory="/", writable=True):
         self.tools = tools or {}
+        self.http = http
+        self.variables = variables or {}
+        self.denials = denials or {}
+        self.latest = latest
+        self.working_directory = working_directory
+        self.asked = []
         self.logs = []
         self.calls = []
         self.waits = 0
@@ -54,6 +76,8 @@ class Run:
         config = wasmtime.WasiConfig()
         if env:
             config.env = list(env.items())
+        if directory:
+            config.preopen_dir(str(directory), "/", writable)
         config.inherit_stderr()
         config.inherit_stdout()
         self.store.set_wasi(config)
@@ -69,6 +93,17 @@ class Run:
                 tools_.add_func("start", self._start)
             with root.add_instance("oacp:agent/log@0.1.0") as log:
                 log.add_func("log", self._log)
+            with root.add_instance("oacp:agent/http@0.1.0") as http_:
+                http_.add_func("start", self._exchange)
+            with root.add_instance("oacp:agent/files@0.1.0") as files:
+                files.add_func("working-directory", lambda _: self.working_directory)
+                for name in ("read", "write", "list", "status", "make-directory", "remove", "rename"):
+                    files.add_func(name, lambda *_: record(code="io", message="not in this host", detail=None))
+            with root.add_instance("oacp:agent/environment@0.1.0") as environment:
+                environment.add_func("variables", lambda _: sorted(self.variables.items()))
+                environment.add_func("get", self._variable)
+            with root.add_instance("oacp:agent/denials@0.1.0") as denials_:
+                denials_.add_func("latest", lambda _: self.latest and (self.latest[0], json.dumps(self.latest[1])))
         start = time.perf_counter()
         self.instance = linker.instantiate(self.store, compiled)
         self.instantiate_ms = (time.perf_counter() - start) * 1e3
@@ -99,6 +134,28 @@ class Run:
         heapq.heappush(self._queue, (self._now() + int(delay * 1e9), self._next, answer))
         return self._next
 
+    def _exchange(self, _, request):
+        self._next += 1
+        headers = [(name, value) for name, value in request.headers]
+        self.calls.append((request.method, request.url))
+        delay, answer = 0, ("err", ("denied", "there is no network", {"code": "network_not_granted", "capability": "network", "asked": request.url}))
+        if self.http is not None:
+            delay, answer = self.http(request.method, request.url, headers, bytes(request.body))
+        if answer[0] == "ok":
+            status, reason, headers, body = answer[1]
+            head = json.dumps({"headers": headers, "reason": reason, "status": status}, separators=(",", ":"), ensure_ascii=False)
+            answer = ("bytes", head.encode() + b"\n" + body)
+        heapq.heappush(self._queue, (self._now() + int(delay * 1e9), self._next, answer))
+        return self._next
+
+    def _variable(self, _, name):
+        self.asked.append(name)
+        if name in self.denials:
+            self._next += 1
+            self.latest = (self._next, self.denials[name])
+            return record(code="denied", message=f"env `{name}` is not granted", detail=json.dumps(self.denials[name]))
+        return self.variables.get(name)
+
     def _wait(self, _, calls, deadline):
         self.waits += 1
         wanted = [one for one in self._queue if one[1] in calls]
@@ -114,9 +171,13 @@ class Run:
         kind, value = first[2]
         if kind == "ok":
             outcome = json.dumps(value).encode()
+        elif kind == "bytes":
+            outcome = value
         else:
             code, message, detail = value
             outcome = record(code=code, message=message, detail=detail and json.dumps(detail))
+        if kind == "err" and code == "denied":
+            self.latest = (first[1], detail)
         return record(call=first[1], outcome=outcome)
 
     def _log(self, _, level, message):

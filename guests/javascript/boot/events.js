@@ -1,6 +1,6 @@
 // Event, EventTarget, AbortController, AbortSignal and DOMException's small relatives.
 import { elapsed } from "./clock.js";
-import { setTimeout } from "./loop.js";
+import { setWeakTimeout } from "./loop.js";
 
 const { DOMException } = globalThis;
 const SET = Symbol("set");
@@ -192,7 +192,7 @@ export class AbortSignal extends EventTarget {
 
   static timeout(milliseconds) {
     const signal = new AbortSignal(KEY);
-    setTimeout(() => signal.#abort(new DOMException("The operation was aborted due to timeout", "TimeoutError")), milliseconds);
+    setWeakTimeout(() => signal.#abort(new DOMException("The operation was aborted due to timeout", "TimeoutError")), milliseconds);
     return signal;
   }
 

@@ -1,6 +1,7 @@
 // Values as text for people, as Node.js writes them, and bounded. Runs no code of the value's where
 // that can be avoided, and never throws.
 import * as native from "oacp:native";
+import { unveil } from "./env.js";
 
 const DEPTH_MAX = 3;
 const ITEMS_MAX = 100;
@@ -150,6 +151,13 @@ export function frames(error) {
   return kept;
 }
 
+const views = [];
+
+/** For objects whose state is private: `view(value)` gives the properties to show, or undefined where it is not its kind. */
+export function showBy(view) {
+  views.push(view);
+}
+
 const KEY = /^[A-Za-z_$][\w$]*$/;
 
 class Inspector {
@@ -182,7 +190,7 @@ class Inspector {
     if (this.within.includes(value)) return "[Circular]";
     if (this.written > TEXT_MAX) return "...";
     for (let target; (target = native.proxyTarget(value)) !== undefined; ) {
-      value = target;
+      value = unveil(target);
       if (value === null) return "<Revoked Proxy>";
     }
     if (typeof value !== "object" && typeof value !== "function") return this.any(value, depth);
@@ -286,6 +294,13 @@ class Inspector {
         else if (deep) return this.count("[Promise]");
         else parts.push((promise[0] === 2 ? "<rejected> " : "") + this.any(promise[1], depth + 1));
         prefix = `${name ?? "Promise"} `;
+      }
+      for (const view of views) {
+        const shown = view(value);
+        if (shown === undefined) continue;
+        if (deep) return this.count(`[${name}]`);
+        this.properties(shown, ownKeys(shown), parts, depth);
+        prefix = `${name} `;
       }
     }
 

@@ -32,6 +32,11 @@ export function open(call, deliver) {
   calls.set(call, deliver);
 }
 
+/** Nobody wants the completion of `call` any more. */
+export function forget(call) {
+  calls.delete(call);
+}
+
 /** Waits for one call, while nothing else runs. */
 export function waitFor(call) {
   return native.wait([call]);
@@ -48,7 +53,7 @@ function insert(timer) {
   timers.splice(low, 0, timer);
 }
 
-function schedule(name, callback, delay, args, repeat) {
+function schedule(name, callback, delay, args, repeat, weak = false) {
   if (typeof callback !== "function") {
     throw new TypeError(`${name}: the callback is not a function`);
   }
@@ -56,7 +61,7 @@ function schedule(name, callback, delay, args, repeat) {
   if (!(delay >= 1)) delay = 1;
   if (delay > DELAY_MAX) delay = 1;
   const id = ++lastId;
-  const timer = { id, callback, args, interval: repeat ? delay * NANOSECONDS : 0, due: now() + delay * NANOSECONDS };
+  const timer = { id, callback, args, interval: repeat ? delay * NANOSECONDS : 0, due: now() + delay * NANOSECONDS, weak };
   timersById.set(id, timer);
   insert(timer);
   return id;
@@ -64,6 +69,11 @@ function schedule(name, callback, delay, args, repeat) {
 
 export function setTimeout(callback, delay, ...args) {
   return schedule("setTimeout", callback, delay, args, false);
+}
+
+/** A timer that does not keep a plain script from ending. */
+export function setWeakTimeout(callback, delay) {
+  return schedule("setTimeout", callback, delay, [], false, true);
 }
 
 export function setInterval(callback, delay, ...args) {
@@ -121,8 +131,8 @@ function openCalls() {
   return [...calls.keys()].sort((a, b) => a - b);
 }
 
-/** Runs one thing. False when there is nothing to run and nothing to wait for. */
-export function step() {
+/** Runs one thing. False when there is nothing to run and nothing to wait for; `ending`: nor anything but weak timers. */
+export function step(ending) {
   if (batch.length > 0) {
     const { callback, args } = batch.shift();
     callback(...args);
@@ -139,13 +149,13 @@ export function step() {
     afterTimer = false;
     batch = immediates;
     immediates = [];
-    return step();
+    return step(ending);
   }
   if (first !== undefined && first.due <= now()) {
     fire(first);
     return true;
   }
-  if (first === undefined && calls.size === 0) return false;
+  if (calls.size === 0 && (ending ? timers.every((one) => one.weak) : first === undefined)) return false;
   const completion = native.wait(openCalls(), first?.due);
   if (completion !== undefined) {
     deliver(completion);

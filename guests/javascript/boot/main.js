@@ -1,6 +1,7 @@
 // The core's way into the boot modules: every export but the globals is called by core/main.c.
 import * as native from "oacp:native";
 import * as terminal from "./console.js";
+import { forgetEnvironment } from "./env.js";
 import { installGlobals } from "./globals.js";
 import { reset, step } from "./loop.js";
 import { setInput } from "./oacp.js";
@@ -16,6 +17,7 @@ installGlobals();
 
 let input;
 let path;
+let isScript = false; // its file has been evaluated; what timers and calls are left for it run
 let note; // on what ended the run
 let watched = { state: 0, value: undefined };
 const unhandled = new Map(); // rejected promises that nothing handles, with their reasons
@@ -24,6 +26,7 @@ export function begin(json, entryPath) {
   watched = { state: 0, value: undefined };
   unhandled.clear();
   reset();
+  forgetEnvironment();
   note = undefined;
   try {
     input = parse(json);
@@ -78,7 +81,7 @@ export function turn() {
     throw reason;
   }
   if (watched.state !== 0) return 1;
-  return step() ? 0 : 2;
+  return step(isScript) ? 0 : 2;
 }
 
 export function value() {
@@ -117,6 +120,7 @@ export function entry(names, global) {
     }
   }
   terminal.asOutput();
+  isScript = true;
   watched = { state: 0, value: undefined };
   return undefined;
 }

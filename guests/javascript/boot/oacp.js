@@ -1,8 +1,11 @@
 // Module `oacp`: what an agent can ask of its host.
-import { CapabilityDenied, ToolError, call, callSync } from "./tools.js";
 import { log } from "./console.js";
+import { CapabilityDenied } from "./denied.js";
+import { env } from "./env.js";
+import { FileError, files } from "./files.js";
+import { ToolError, call, callSync } from "./tools.js";
 
-export { CapabilityDenied, ToolError, log };
+export { CapabilityDenied, FileError, ToolError, env, files, log };
 
 /** The host's tools. */
 export const tools = { call, callSync };
@@ -14,6 +17,6 @@ export function setInput(value) {
   input = value;
 }
 
-const oacp = { tools, log, ToolError, CapabilityDenied };
+const oacp = { tools, files, env, log, ToolError, FileError, CapabilityDenied };
 Object.defineProperty(oacp, "input", { get: () => input, enumerable: true });
 export default oacp;

@@ -1,6 +1,6 @@
 // What a run that failed reports. Nothing that an agent throws may break it.
+import { denials } from "./denied.js";
 import { className, errorTitle, frames, inspect, isError } from "./inspect.js";
-import { denials } from "./tools.js";
 
 const MESSAGE_MAX = 8192;
 const TRACE_MAX = 65536;
@@ -16,15 +16,15 @@ const HINTS = {
   Temporal: "use Date",
   WebAssembly: "it is not part of this runtime",
   Worker: "there are no threads; use promises",
-  XMLHttpRequest: "call a tool of the host",
+  WebSocket: "call a tool of the host",
+  XMLHttpRequest: "use `fetch`",
   __dirname: "import the files of the source by relative path",
   __filename: "see import.meta.url",
   await: "name the file .mjs, or export something, for await at its top level",
   document: "there is no browser here",
   exports: "use `export`",
-  fetch: "call a tool of the host",
   module: "use `export`",
-  process: "the input is what `run(input)` is given",
+  process: "the input is what `run(input)` is given, and the environment is `oacp.env`",
   require: "use `import`",
   window: "use globalThis",
 };

@@ -1,5 +1,6 @@
 // Calling the host's tools, and how a call fails.
 import * as native from "oacp:native";
+import { denied, placed } from "./denied.js";
 import { open, waitFor } from "./loop.js";
 
 const { parse, stringify } = JSON;
@@ -16,25 +17,6 @@ export class ToolError extends Error {
   }
 }
 Object.defineProperty(ToolError.prototype, "name", { value: "ToolError", writable: true, configurable: true });
-
-/** A call was refused because the run's grant does not cover it. */
-export class CapabilityDenied extends Error {
-  constructor(message, { code = "denied", tool = "", call, capability, asked, nearest, rule, fix } = {}) {
-    super(message);
-    this.code = code;
-    this.tool = tool;
-    this.call = call;
-    this.capability = capability;
-    this.asked = asked;
-    this.nearest = nearest;
-    this.rule = rule;
-    this.fix = fix;
-  }
-}
-Object.defineProperty(CapabilityDenied.prototype, "name", { value: "CapabilityDenied", writable: true, configurable: true });
-
-/** Every denial that the host told: the error, and the call that was refused. */
-export const denials = new WeakMap();
 
 function start(name, args) {
   if (typeof name !== "string") throw new TypeError(`a tool's name is a string, not ${kind(name)}`);
@@ -58,29 +40,16 @@ function kind(value) {
   return isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-// `site` has the stack of the call, which says more than where the answer arrived.
-function fail(error, site) {
-  const { stack } = site;
-  if (typeof stack === "string") Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
-  return error;
-}
-
-function result(tool, [call, text, code, message, detail], site) {
+// `site` has the stack of the call.
+function result(tool, [call, bytes, code, message, detail], site) {
   if (code === undefined) {
     try {
-      return parse(text);
+      return parse(native.decode(bytes, false));
     } catch {
-      throw fail(new ToolError(`tool \`${tool}\` answered with something that is not JSON`, { tool, call }), site);
+      throw placed(new ToolError(`tool \`${tool}\` answered with something that is not JSON`, { tool, call }), site);
     }
   }
-  if (code !== "denied") throw fail(new ToolError(message, { code, tool, call }), site);
-  let told;
-  try {
-    told = parse(detail);
-  } catch {}
-  const error = fail(new CapabilityDenied(message, { ...told, tool, call }), site);
-  denials.set(error, call);
-  throw error;
+  throw placed(code === "denied" ? denied(message, detail, { tool, call }) : new ToolError(message, { code, tool, call }), site);
 }
 
 /** Calls the tool `name`; its result, as a promise. Several calls may be open at once. */

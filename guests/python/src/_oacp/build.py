@@ -3,8 +3,9 @@
 import os
 import sys
 
-from . import preload
+from . import preload, ssl
 
+sys.modules["ssl"] = ssl  # before http.client and others look whether there is one
 preload.install()
 
 import builtins  # noqa: E402
@@ -21,8 +22,9 @@ import warnings  # noqa: E402
 import zoneinfo  # noqa: E402
 
 import oacp  # noqa: E402
+import requests  # noqa: E402
 
-from . import console, files, loop, missing, pbkdf2, report, run  # noqa: E402
+from . import console, environment, files, filesystem, loop, missing, pbkdf2, report, run, transport  # noqa: E402
 
 
 def _bundled():
@@ -77,9 +79,17 @@ def _hide_the_build():
     random.seed(0)
     linecache.clearcache()
     re.purge()
-    warnings.resetwarnings()
+    _reset_warnings()
     sys.path_importer_cache.clear()
     sys.modules["__main__"].__dict__.setdefault("__name__", "__main__")
+
+
+def _reset_warnings():
+    """The filters of a Python that was started without options. (The build's own are of the builder's making.)"""
+    warnings.resetwarnings()
+    for kind in (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning):
+        warnings.simplefilter("ignore", kind)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
 
 
 def _mend_clocks():
@@ -101,7 +111,7 @@ def _exit(code=None):
 
 def install():
     modules = sorted(n for n, m in sys.modules.items() if n.partition(".")[0] in sys.stdlib_module_names and m)
-    glue = [os.path.dirname(__file__) + "/", os.path.dirname(oacp.__file__) + "/"]
+    glue = [os.path.dirname(module.__file__) + "/" for module in (run, oacp, requests)]
     report.install(glue)
     zoneinfo.reset_tzpath(to=())
     files.install(list(_bundled()))
@@ -112,6 +122,9 @@ def install():
     _mend_clocks()
     pbkdf2.install()
     missing.install()
+    transport.install()
+    filesystem.install()
+    environment.install()
     builtins.exit = builtins.quit = _exit
     run.modules = modules  # for list_modules.py
     _warm()

@@ -5,6 +5,7 @@ the searching: packages, modules, namespace packages, `importlib.resources`, `im
 `pkgutil` and `linecache` see what they would see on a disk.
 """
 
+import _imp
 import importlib.machinery
 import importlib.metadata
 import importlib.resources.abc
@@ -44,6 +45,20 @@ class Tree:
 
 agent = Tree()
 _bundle = Tree()
+_built = set()  # the directories of the modules that were imported while the component was built
+
+
+def in_memory(path):
+    """Whether a file or directory of the path finder's is the agent's, the bundle's, or left from the build."""
+    path = path.removeprefix("./")
+    if path in agent.files or path in agent.entries or path.startswith(BUNDLE):
+        return True
+    return path in _built or path.rpartition("/")[0] in _built or path.startswith("<") and path.endswith(">")
+
+
+def content_of(path):
+    """The bytes of an agent's or a bundled file, or None."""
+    return _tree_of(path).files.get(path)
 
 
 def _tree_of(path):
@@ -78,12 +93,24 @@ def compile_file(content, path):
     if not content.isascii():
         decode(content, path)  # the compiler itself lets bytes that are no text pass in comments
     try:
-        return compile(content, path, "exec", dont_inherit=True)
+        code = compile(content, UNOPENED + path, "exec", dont_inherit=True)
     except SyntaxError as error:
-        error.filename, error.lineno = error.filename or path, error.lineno or 1
+        error.filename, error.lineno = shown_name(error.filename or path), error.lineno or 1
         raise
     except ValueError as error:
         raise SyntaxError(str(error), (path, 1, None, None)) from None
+    _imp._fix_co_filename(code, path)
+    return code
+
+
+# Begins the name of a file that cannot be opened. To show a faulty line the compiler looks for the file on the disk,
+# which the host would record as a denial; without the file it takes the line from memory.
+UNOPENED = "\ud800"
+
+
+def shown_name(path):
+    """A file's name as people know it."""
+    return path.removeprefix(UNOPENED) if isinstance(path, str) else path
 
 
 class MemoryLoader(SourceLoader):
@@ -178,8 +205,8 @@ def _hook(path):
     if path.startswith("./"):
         path = path[2:] or "."
     path = path.rstrip("/")
-    if path in _tree_of(path).entries:
-        return _Finder(path)
+    if path in _tree_of(path).entries or path in _built:
+        return _Finder(path)  # one of what is only left from the build finds nothing
     raise ImportError("not a directory in memory", path=path)
 
 
@@ -313,6 +340,10 @@ def install(bundled):
     """Called once, when the component is built. `bundled` are (path, bytes) below BUNDLE."""
     _bundle.fill((f"{BUNDLE}/{path}", content) for path, content in bundled)
     agent.fill(())
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and file.startswith("/"):
+            _built.add(file.rpartition("/")[0])
     sys.path_hooks.insert(0, _hook)
     sys.meta_path.append(_Distributions)
     sys.path[:] = [".", BUNDLE]
@@ -401,8 +432,15 @@ def remember_sources():
     """Gives `linecache` every source line of the agent, for a trace."""
     for path, content in agent.files.items():
         if path.endswith(".py") and path not in linecache.cache or path in linecache.cache and len(linecache.cache[path]) == 1:
-            try:
-                text = decode(content, path)
-            except (SyntaxError, ValueError, LookupError):
-                text = content.decode("utf-8", "replace")
-            linecache.cache[path] = (len(content), None, text.splitlines(True), path)
+            remember_source(path, content)
+
+
+def remember_source(path, content):
+    """Gives `linecache` the lines of one file, and returns them."""
+    try:
+        text = decode(content, path)
+    except (SyntaxError, ValueError, LookupError):
+        text = content.decode("utf-8", "replace")
+    lines = text.splitlines(True)
+    linecache.cache[path] = (len(content), None, lines, path)
+    return lines

@@ -76,7 +76,7 @@ class PortEventLoop(asyncio.base_events.BaseEventLoop):
     def run_in_executor(self, executor, func, *args):
         raise RuntimeError(
             "threads cannot be started here, so asyncio.to_thread and run_in_executor do not work: "
-            "call the function directly; for tools use oacp.tools.call_async")
+            "call the function directly; for tools use oacp.tools.call_async, for HTTP oacp.http.request_async")
 
     def add_reader(self, *_):
         raise _no_sockets()
@@ -104,7 +104,7 @@ class PortEventLoop(asyncio.base_events.BaseEventLoop):
 
 
 def _no_sockets():
-    return OSError("there are no sockets here: use a tool (oacp.tools.call_async)")
+    return OSError("there are no sockets here: for HTTP use oacp.http.request_async, for anything else a tool (oacp.tools.call_async)")
 
 
 def _deadlock(loop):

@@ -2,15 +2,14 @@
 
 import sys
 
-_NO_THREADS = "threads cannot be started here: use asyncio, which overlaps tool calls (oacp.tools.call_async)"
+_NO_THREADS = "threads cannot be started here: use asyncio, which overlaps calls (oacp.tools.call_async, oacp.http.request_async)"
 _NO_PROCESSES = "processes cannot be started here: use a tool (oacp.tools.call)"
-_NO_SOCKETS = "there are no sockets here: use a tool (oacp.tools.call)"
+_NO_SOCKETS = "there are no sockets here: for HTTP use urllib.request, http.client, requests or oacp.http, for anything else a tool (oacp.tools.call)"
 _NO_SCREEN = "there is no screen here: return data instead"
 
 # Modules of the standard library that this runtime lacks.
 MODULES = {
-    "ssl": "there are no sockets here, so no TLS either: use a tool (oacp.tools.call)",
-    "_ssl": "there are no sockets here, so no TLS either: use a tool (oacp.tools.call)",
+    "_ssl": "the host makes TLS connections: use urllib.request, http.client, requests or oacp.http",
     "bz2": "use zlib or gzip",
     "_bz2": "use zlib or gzip",
     "lzma": "use zlib or gzip",
@@ -39,7 +38,8 @@ MODULES = {
     "idlelib": _NO_SCREEN,
     "webbrowser": _NO_SCREEN,
     "antigravity": _NO_SCREEN,
-    "dbm": "use sqlite3",
+    "dbm.gnu": "use dbm.sqlite3",
+    "dbm.ndbm": "use dbm.sqlite3",
     "ensurepip": "put pure-Python packages beside the agent",
     "venv": "put pure-Python packages beside the agent",
     "concurrent.futures.process": _NO_PROCESSES,
@@ -47,6 +47,8 @@ MODULES = {
 }
 
 _NATIVE = "it is built of native code, which cannot run here; "
+
+_NEEDS_SOCKETS = "it needs sockets, which are missing here; use "
 
 # Packages that people reach for.
 PACKAGES = {
@@ -70,11 +72,10 @@ PACKAGES = {
     "pydantic_core": _NATIVE + "use dataclasses",
     "pydantic": "its core is native code, which cannot run here; use dataclasses",
     "uvloop": "asyncio has OACP's own loop already",
-    "requests": "it needs sockets, which are missing here; use a tool (oacp.tools.call)",
-    "httpx": "it needs sockets, which are missing here; use a tool (oacp.tools.call)",
-    "aiohttp": "it needs sockets, which are missing here; use a tool (oacp.tools.call)",
-    "openai": "it needs sockets, which are missing here; use a tool (oacp.tools.call)",
-    "anthropic": "it needs sockets, which are missing here; use a tool (oacp.tools.call)",
+    "httpx": _NEEDS_SOCKETS + "requests, urllib.request or oacp.http, which has an asynchronous side",
+    "aiohttp": _NEEDS_SOCKETS + "requests, urllib.request or oacp.http, which has an asynchronous side",
+    "openai": _NEEDS_SOCKETS + "requests or oacp.http with the service's HTTP interface, or a tool",
+    "anthropic": _NEEDS_SOCKETS + "requests or oacp.http with the service's HTTP interface, or a tool",
     "yaml": "put the pure-Python part of PyYAML beside the agent, or use json or tomllib",
     "dateutil": "put the package beside the agent, or use datetime and zoneinfo",
     "pytz": "use zoneinfo",
@@ -158,22 +159,6 @@ def install():
     socket.create_connection = socket.create_server = socket.getaddrinfo = refuse(OSError, _NO_SOCKETS)
     socket.gethostbyname = socket.gethostbyname_ex = socket.getnameinfo = refuse(OSError, _NO_SOCKETS)
     socket.socketpair = refuse(OSError, _NO_SOCKETS)
-
-    import http.client
-    import urllib.request
-
-    class HTTPSConnection(http.client.HTTPConnection):
-        default_port = http.client.HTTPS_PORT
-
-    class HTTPSHandler(urllib.request.AbstractHTTPHandler):
-        def https_open(self, request):
-            return self.do_open(http.client.HTTPSConnection, request)
-
-        https_request = urllib.request.AbstractHTTPHandler.do_request_
-
-    # They exist only with ssl; without them the error would be `unknown url type: https`.
-    http.client.HTTPSConnection = HTTPSConnection
-    urllib.request.HTTPSHandler = HTTPSHandler
 
     def exit_now(status=0):
         raise SystemExit(status)

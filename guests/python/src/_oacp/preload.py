@@ -7,7 +7,7 @@ import sys
 # Left out: of no use in a sandbox, large, or with an effect when imported.
 _SKIP = frozenset("""
     test idlelib tkinter turtle turtledemo ensurepip venv lib2to3 pydoc_data multiprocessing antigravity this
-    webbrowser curses dbm _pyrepl __phello__ __hello__ _android_support _apple_support _ios_support _osx_support
+    webbrowser curses dbm.gnu dbm.ndbm _pyrepl __phello__ __hello__ _android_support _apple_support _ios_support _osx_support
     _aix_support nturl2path pty tty ctypes readline msilib winreg nt msvcrt winsound _winapi _sysconfigdata
     _xxtestfuzz xxlimited xxlimited_35 xxsubtype _testcapi _testbuffer _testinternalcapi _testclinic _testsinglephase
     _testmultiphase _testimportmultiple _testexternalinspection _testlimitedcapi _testclinic_limited _remote_debugging

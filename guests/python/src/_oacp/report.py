@@ -3,10 +3,9 @@
 import gc
 import traceback
 
-from oacp import CapabilityDenied
 from wit_world.imports.ending import Location, RunError
 
-from . import files
+from . import denial, files
 
 MESSAGE_BYTES_MAX = 8 * 1024
 TRACE_BYTES_MAX = 64 * 1024
@@ -16,6 +15,7 @@ _CHAIN_MAX = 20  # of causes and contexts
 # An exception's own attributes, past whatever its class makes of attribute access.
 _cause = BaseException.__cause__.__get__
 _context = BaseException.__context__.__get__
+_suppressed = BaseException.__suppress_context__.__get__
 _frames = BaseException.__traceback__.__get__
 _parts = BaseExceptionGroup.exceptions.__get__
 
@@ -42,13 +42,19 @@ def exception(error):
     denied = location = None
     message = trace = ""
     try:
-        denied = _denied(error)
+        found = _denied(error)
+        if found is not None:
+            denied = found.call
         location = _location(error)
         _shorten(error)
         if _is(error, MemoryError):
             traceback.clear_frames(_frames(error))
             gc.collect()
         message = _message(error)
+        if found is not None:
+            message = _with_denial(message, error, found)
+        elif _is(error, KeyError):
+            message = _with_notes(message, error)
         trace = _trace(error)
     except BaseException:
         # The exception's own methods failed, or memory did: its type is still known.
@@ -79,19 +85,36 @@ def _is(error, kind):
 
 
 def _denied(error, depth=0):
-    """The call id of the denial that `error` is, was caused by, or holds."""
+    """The denial (CapabilityDenied) that `error` is, was caused by, or holds; None if none."""
     while error is not None and depth < 100:
-        if _is(error, CapabilityDenied):
-            call = getattr(error, "call", None)
-            return call if type(call) is int and 0 <= call < 1 << 64 else None
+        if _is(error, PermissionError):
+            found = denial.of(error)
+            if found is not None:
+                call = getattr(found, "call", None)
+                return found if type(call) is int and 0 <= call < 1 << 64 else None
         if _is(error, BaseExceptionGroup):
             for one in _parts(error):
-                call = _denied(one, depth + 1)
-                if call is not None:
-                    return call
-        error = _cause(error)
+                found = _denied(one, depth + 1)
+                if found is not None:
+                    return found
+        following = _cause(error)
+        # Raised while a denial was handled, and not `from None`: it ended the run as well.
+        error = following if following is not None or _suppressed(error) else _context(error)
         depth += 1
     return None
+
+
+def _with_denial(message, error, denied):
+    """The message of a run that a denial ended, with what would allow it: enough to mend it."""
+    try:
+        if denied is error:
+            return _one_line(message + denial.remedy(denied))
+        told = _one_line(denial.explained(denied))
+        if _is(error, PermissionError):
+            return f"PermissionError: {told}"
+        return f"{message} ({told})"
+    except Exception:
+        return message
 
 
 def _location(error):
@@ -145,6 +168,14 @@ def _message(error):
         if inner and len(text) < MESSAGE_BYTES_MAX:
             text += f": {_message(inner[0])}"
     return text
+
+
+def _with_notes(message, error):
+    """A variable that was denied is missing like any other; its note says what would give it."""
+    notes = getattr(error, "__notes__", None)
+    if type(notes) is list and notes and type(notes[0]) is str:
+        return f"{message} ({_one_line(notes[0])})"
+    return message
 
 
 def _trace(error):

@@ -12,7 +12,7 @@ import types
 
 from componentize_py_types import Err
 
-from . import console, entry, files, jsontext, report
+from . import console, entry, environment, files, filesystem, jsontext, report
 
 
 def run(source, input):
@@ -33,6 +33,8 @@ def _run(source, input):
     # What may not be left over from the build.
     random.seed(int.from_bytes(os.urandom(32)))
     logging._startTime = time.time_ns()
+    environment.begin()
+    filesystem.begin()
 
     path = source.entry
     name, is_package = files.place([(one.path, one.content) for one in source.files], path)

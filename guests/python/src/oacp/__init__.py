@@ -1,4 +1,4 @@
-"""What an agent can ask of OACP: its tools and its log.
+"""What an agent can ask of OACP: its tools, HTTP, its log, and why something was denied.
 
     from oacp import tools, log
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CapabilityDenied", "ToolError", "log", "tools"]
+__all__ = ["CapabilityDenied", "ToolError", "denial", "http", "log", "tools"]
 
 
 class ToolError(RuntimeError):
@@ -32,17 +32,18 @@ class ToolError(RuntimeError):
 
 
 class CapabilityDenied(PermissionError):
-    """A call was refused because the run's grant does not cover it."""
+    """Something was refused because the run's grant does not cover it: a tool, a host, a file, a variable."""
 
     code: str
+    """A stable word: `tool_not_granted`, `network_not_granted`, `file_read_not_granted`, …"""
     tool: str
-    """The tool's name, as it was called."""
+    """The tool's name, as it was called; empty where no tool was called."""
     call: int
-    """The call's id in the recording."""
+    """The number of the call, or of the denial, in the recording."""
     capability: Any
-    """What would have had to be granted."""
+    """What would have had to be granted: `tool`, `network`, `file_read`, `file_write`, `env`, `secret`."""
     asked: Any
-    """What was asked for."""
+    """What was asked for: a tool's name, a URL, an absolute path, a variable's name."""
     nearest: Any
     """The grant that comes nearest, or None."""
     rule: Any
@@ -64,4 +65,14 @@ class CapabilityDenied(PermissionError):
         self.fix = fix
 
 
-from . import log, tools  # noqa: E402  (they need the exceptions above)
+def denial(error: BaseException) -> CapabilityDenied | None:
+    """Explains a caught PermissionError: the denial that it came from, or None if it did not come from one.
+
+    A file that is not granted raises the PermissionError that it raises everywhere; this finds what would allow it.
+    Ask right after catching it: only the run's latest denial is known.
+    """
+    return _denial.of(error)
+
+
+from . import http, log, tools  # noqa: E402  (they need the exceptions above)
+from _oacp import denial as _denial  # noqa: E402

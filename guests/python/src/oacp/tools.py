@@ -9,8 +9,8 @@ from typing import Any
 from wit_world.imports import port as _port, tools as _tools
 from componentize_py_types import Err as _Err
 
-from _oacp import jsontext as _jsontext
-from . import CapabilityDenied, ToolError
+from _oacp import denial as _denial, jsontext as _jsontext
+from . import ToolError
 
 __all__ = ["call", "call_async"]
 
@@ -49,15 +49,6 @@ def _value(tool: str, completion: Any) -> Any:
             raise ToolError(f"tool `{tool}` answered with something that is not JSON",
                             code="tool_error", tool=tool, call=completion.call) from None
     failure = outcome.value
-    if failure.code != "denied":
-        raise ToolError(failure.message, code=failure.code, tool=tool, call=completion.call)
-    try:
-        detail = json.loads(failure.detail or "{}")
-    except ValueError:
-        detail = {}
-    if not isinstance(detail, dict):
-        detail = {}
-    code = detail.get("code")
-    raise CapabilityDenied(failure.message, code=code if isinstance(code, str) else failure.code,
-                           tool=tool, call=completion.call,
-                           **{k: detail.get(k) for k in ("capability", "asked", "nearest", "rule", "fix")})
+    if failure.code == "denied":
+        raise _denial.from_failure(failure, call=completion.call, tool=tool)
+    raise ToolError(failure.message, code=failure.code, tool=tool, call=completion.call)
