@@ -7,6 +7,7 @@ mod bare;
 mod memory;
 mod node;
 mod process;
+mod rights;
 mod table;
 
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ fn main() {
     // First, while this process is small: Linux counts a parent's memory at the fork as the child's.
     processes();
     attested();
+    rights::measure();
     meters();
     memory::live_instances();
     verify_and_replay();

@@ -1,11 +1,14 @@
 //! A node for the bench, and its calls.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use oacp::capability::GuestPath;
 use oacp::{
     Bundle, Capabilities, Expectation, ReplayVerdict, SecretKey, Source, Timestamp, Trust, Verified,
 };
+use oacp_egress::Options;
 use oacp_gateway::{Agent, Call, Node, NodeOptions, re_execute};
 use oacp_sandbox::{
     Cancel, Engine, EngineOptions, Languages, Limits, Meter, Patience, Program, Tools,
@@ -15,7 +18,7 @@ use serde_json::Value;
 pub fn block_on<F: Future>(future: F) -> F::Output {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     }
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
@@ -36,12 +39,23 @@ pub fn engine(meter: Meter) -> Engine {
 }
 
 pub fn node(meter: Meter) -> Node {
-    let tools = ["hold".parse().expect("a name")].into();
+    node_allowing(meter, tools())
+}
+
+fn tools() -> Capabilities {
+    Capabilities {
+        tools: ["hold".parse().expect("a name")].into(),
+        ..Capabilities::default()
+    }
+}
+
+pub fn node_allowing(meter: Meter, allowed: Capabilities) -> Node {
     Node::new(NodeOptions {
         key: SecretKey::from_bytes(&[1; 32]),
         engine: engine(meter),
         languages: Languages::new(None),
-        allowed: Capabilities { tools },
+        allowed,
+        egress: Options::default(),
         state_dir: None,
     })
 }
@@ -84,10 +98,12 @@ pub fn call(node: &Node, name: &str, text: &str, input: Value) -> Call {
             source: Arc::new(source),
         },
         input: input.to_string(),
-        asked: Capabilities {
-            tools: ["hold".parse().expect("a name")].into(),
-        },
+        asked: tools(),
         tools: Tools::none(),
+        working_directory: GuestPath::root(),
+        environment: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        ask: None,
         limits: Limits {
             fuel: 1 << 45,
             timeout_ms: 600_000,

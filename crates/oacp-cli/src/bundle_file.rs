@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use oacp::bundle::Bundle;
 use oacp::refusal::{Refusal, RefusalKind};
 use oacp::time::Timestamp;
-use oacp::trust::Trust;
+use oacp::trust::{Origin, Trust};
 use oacp::{Expectation, Verified};
 
 use crate::failure::{Exit, Failure, Judge};
-use crate::file::{self, Existing};
+use crate::file::{self, Existing, Readers};
 
 /// Reads a bundle, from standard input for `-`. Nothing in it is verified.
 ///
@@ -27,8 +27,13 @@ pub(crate) fn read(path: &Path) -> Result<Bundle, Failure> {
 }
 
 /// Writes a bundle, whole or not at all.
-pub(crate) fn write(path: &Path, bundle: &Bundle, existing: Existing) -> Result<(), Failure> {
-    match file::write_whole(path, &bundle.to_bytes(), existing) {
+pub(crate) fn write(
+    path: &Path,
+    bundle: &Bundle,
+    existing: Existing,
+    readers: Readers,
+) -> Result<(), Failure> {
+    match file::write_whole(path, &bundle.to_bytes(), existing, readers) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(taken(path)),
         written => written.or_context(|| format!("cannot write the bundle `{}`", path.display())),
     }
@@ -46,20 +51,36 @@ pub(crate) fn verify(
     trust: &Trust,
     expectation: &Expectation,
 ) -> Result<Verified, Failure> {
-    bundle.verify(trust, expectation, now()).map_err(refused)
+    bundle
+        .verify(trust, expectation, now())
+        .map_err(|refusal| refused(refusal, trust.origin()))
 }
 
 /// A refusal on its way out: exit code, stable word and hint.
-pub(crate) fn refused(refusal: Refusal) -> Failure {
+pub(crate) fn refused(refusal: Refusal, origin: Origin) -> Failure {
     let exit = match refusal.kind() {
         RefusalKind::Invalid => Exit::No,
         RefusalKind::CouldNotCheck => Exit::Unable,
     };
     let (code, hint) = (refusal.code(), hint(&refusal));
-    let failure = Failure::from(refusal).refused(exit, code);
+    let failure = match foreign_here(&refusal, origin) {
+        Some(message) => Failure::unable(message),
+        None => Failure::from(refusal),
+    };
+    let failure = failure.refused(exit, code);
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,
+    }
+}
+
+/// Where no trust file was given, none can be said to lack a key.
+pub(crate) fn foreign_here(refusal: &Refusal, origin: Origin) -> Option<String> {
+    match (refusal, origin) {
+        (Refusal::ForeignNodeKey { keyid }, Origin::ThisMachine) => Some(format!(
+            "delegation is signed by the key `{keyid}`, which is not this machine's own, and no trust file was given"
+        )),
+        _ => None,
     }
 }
 

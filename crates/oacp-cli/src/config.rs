@@ -1,10 +1,21 @@
 //! `oacp.yaml`, as the founding document has it.
 //!
 //! Every key is read. A key whose part is not built yet is refused when a run would need it, never passed over: nobody shall
-//! believe in a limit or a right that is not there. A file that is merely found is not read at all: a cloned repository must
-//! not configure its own sandbox.
+//! believe in a limit or a right that is not there. A file that is merely found grants nothing until somebody accepted it: a cloned
+//! repository must not configure its own sandbox.
 
-use std::path::Path;
+mod capabilities;
+mod egress;
+mod secrets;
+mod summary;
+
+pub(crate) use egress::Egress;
+pub(crate) use secrets::{Definitions, Source};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use oacp::capability::{Capabilities, DenialPolicy, GuestPath};
 
 use oacp::statement::Level;
 use oacp_sandbox::Limits;
@@ -33,6 +44,9 @@ pub(crate) struct Config {
     sandbox: Sandbox,
     /// What is attested, and where it is kept.
     attestation: Attestation,
+    /// Secrets by name. A run is given those that `sandbox.capabilities.secrets` lists.
+    #[schemars(with = "BTreeMap<String, secrets::Block>")]
+    secrets: BTreeMap<String, Spanned<secrets::Block>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -44,7 +58,11 @@ struct Sandbox {
     /// The WebAssembly engine and its limits.
     wasm: Wasm,
     /// What agents may reach. Nothing is granted by default.
-    capabilities: Capabilities,
+    capabilities: capabilities::Block,
+    /// What becomes of a denial.
+    denials: Option<Denials>,
+    /// How requests leave this machine.
+    egress: egress::Block,
     /// Confidential computing, for sandboxes of type `tee`.
     tee: Tee,
 }
@@ -77,31 +95,14 @@ enum Engine {
     Wasmtime,
 }
 
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Capabilities {
-    /// Paths that may be read: `*` within one segment, `**` across.
-    #[schemars(with = "Vec<String>")]
-    file_read: Option<Spanned<Vec<String>>>,
-    /// Paths that may be written.
-    #[schemars(with = "Vec<String>")]
-    file_write: Option<Spanned<Vec<String>>>,
-    /// Hosts that may be reached.
-    network: Network,
-    /// Names of environment variables that may be read. Those that OACP itself reads are never shown.
-    #[schemars(with = "Vec<String>")]
-    env: Option<Spanned<Vec<String>>>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Network {
-    /// `host` or `host:port`; `*.x` covers what lies below `x`; no port means 443.
-    #[schemars(with = "Vec<String>")]
-    allowlist: Option<Spanned<Vec<String>>>,
-    /// Hosts and networks that are refused, whatever is allowed.
-    #[schemars(with = "Vec<String>")]
-    denylist: Option<Spanned<Vec<String>>>,
+/// What becomes of a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Denials {
+    /// The agent is told, and may go on.
+    Catchable,
+    /// The first one ends the run.
+    Fatal,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -162,23 +163,73 @@ impl From<LevelName> for Level {
 }
 
 /// What a run takes from the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RunOptions {
     pub(crate) limits: Limits,
     pub(crate) level: Option<Level>,
+    /// What is granted, secrets included.
+    pub(crate) capabilities: Capabilities,
+    /// The secrets there are, granted or not.
+    pub(crate) secrets: Definitions,
+    pub(crate) egress: Egress,
 }
 
-/// Reads the configuration for a run.
-///
-/// # Errors
-///
-/// Usage, with line and column: unknown keys, wrong types, and what this version cannot give.
-pub(crate) fn for_run(path: &Path) -> Result<RunOptions, Failure> {
-    let name = path.display().to_string();
-    let bytes = file::read(path, CONFIG_BYTES_MAX).or_usage()?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
-    yaml::from_str::<Config>(&text, &name)?.for_run(&name)
+/// A configuration's text, and what its relative paths are relative to.
+pub(crate) struct Text {
+    /// As a person named it, for errors.
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// The file's directory, symbolic links resolved.
+    pub(crate) dir: PathBuf,
+}
+
+impl Text {
+    /// Reads the file, once: what is judged, shown and used are these bytes.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let bytes = file::read(path, CONFIG_BYTES_MAX).or_usage()?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
+        let dir = directory_of(path)?;
+        Ok(Self { name, text, dir })
+    }
+
+    /// What a run takes from it.
+    ///
+    /// # Errors
+    ///
+    /// Usage, with line and column: unknown keys, wrong types, malformed patterns, and what this version cannot give.
+    pub(crate) fn for_run(&self) -> Result<RunOptions, Failure> {
+        yaml::from_str::<Config>(&self.text, &self.name)?.for_run(&self.name, &self.dir)
+    }
+
+    /// Reads it as what stands under `sandbox.capabilities` alone.
+    pub(crate) fn as_capabilities(&self) -> Result<Capabilities, Failure> {
+        let block: capabilities::Block = yaml::from_str(&self.text, &self.name)?;
+        block.read(&self.name, &guest_path(&self.dir)?, &Definitions::default())
+    }
+}
+
+/// The directory of a file, symbolic links resolved. `-` lies in the current one.
+pub(crate) fn directory_of(path: &Path) -> Result<PathBuf, Failure> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    parent
+        .canonicalize()
+        .or_context(|| format!("cannot find the directory of `{}`", path.display()))
+        .or_usage()
+}
+
+/// A directory of this machine, as a guest would see it.
+pub(crate) fn guest_path(dir: &Path) -> Result<GuestPath, Failure> {
+    let text = dir
+        .to_str()
+        .ok_or_else(|| Failure::usage(format!("`{}` is not UTF-8", dir.display())))?;
+    text.parse::<GuestPath>()
+        .or_context(|| format!("`{text}` cannot be a run's directory"))
+        .or_usage()
 }
 
 /// The JSON schema that editors use.
@@ -190,7 +241,7 @@ pub(crate) fn schema() -> serde_json::Value {
 }
 
 impl Config {
-    fn for_run(&self, name: &str) -> Result<RunOptions, Failure> {
+    fn for_run(&self, name: &str, dir: &Path) -> Result<RunOptions, Failure> {
         self.refuse_what_is_not_built(name)?;
         let wasm = &self.sandbox.wasm;
         let mut limits = Limits::default();
@@ -202,6 +253,14 @@ impl Config {
             limits.fuel = within(ms, 1..=QUOTA_MS_MAX, "sandbox.wasm.cpu_quota_ms", name)?
                 * FUEL_PER_QUOTA_MS;
         }
+        let secrets = Definitions::read(&self.secrets, name, dir)?;
+        let mut capabilities = self
+            .sandbox
+            .capabilities
+            .read(name, &guest_path(dir)?, &secrets)?;
+        if self.sandbox.denials == Some(Denials::Fatal) {
+            capabilities.denials = DenialPolicy::Fatal;
+        }
         Ok(RunOptions {
             limits,
             level: self
@@ -209,6 +268,9 @@ impl Config {
                 .level
                 .as_ref()
                 .map(|level| level.value.into()),
+            capabilities,
+            secrets,
+            egress: self.sandbox.egress.read(name, dir)?,
         })
     }
 
@@ -216,6 +278,7 @@ impl Config {
         let Self {
             sandbox,
             attestation,
+            secrets: _,
         } = self;
         let refuse = |at, key: &str, fix: &str| {
             let message = format!(
@@ -234,20 +297,6 @@ impl Config {
                 "sandbox.default_type",
                 "only `standard` can be given; set that, or leave it out",
             );
-        }
-        let capabilities = &sandbox.capabilities;
-        let lists = [
-            ("file_read", &capabilities.file_read),
-            ("file_write", &capabilities.file_write),
-            ("network.allowlist", &capabilities.network.allowlist),
-            ("network.denylist", &capabilities.network.denylist),
-            ("env", &capabilities.env),
-        ];
-        for (key, list) in lists {
-            if let Some(list) = list.as_ref().filter(|list| !list.value.is_empty()) {
-                let fix = "agents reach no files, network or environment; leave it empty, or leave it out";
-                return refuse(list.referenced, &format!("sandbox.capabilities.{key}"), fix);
-            }
         }
         if let Some(enabled) = sandbox.tee.enabled.as_ref().filter(|enabled| enabled.value) {
             return refuse(
@@ -325,10 +374,6 @@ mod tests {
         let config: Config =
             yaml::from_str(FOUNDING, "oacp.yaml").unwrap_or_else(|_| panic!("every key parses"));
         assert_eq!(config.sandbox.wasm.cpu_quota_ms.unwrap().value, 1000);
-        assert_eq!(
-            config.sandbox.capabilities.network.denylist.unwrap().value,
-            ["169.254.0.0/16"]
-        );
         assert_eq!(config.sandbox.tee.provider, Some(TeeProvider::IntelSgx));
         assert_eq!(config.attestation.retention_days.unwrap().value, 90);
     }

@@ -74,6 +74,14 @@ impl Failure {
         }
     }
 
+    /// Says where in a file it lies.
+    pub(crate) fn with_place(self, place: &str) -> Self {
+        Self {
+            error: anyhow::Error::msg(format!("{place}: {}", self.error)),
+            ..self
+        }
+    }
+
     /// A bundle was refused, or could not be checked.
     pub(crate) fn refused(self, exit: Exit, code: &'static str) -> Self {
         Self {

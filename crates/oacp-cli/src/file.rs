@@ -41,12 +41,26 @@ pub(crate) enum Existing {
     Replace,
 }
 
-/// Writes a private file (mode 0600) so that at every moment, also after a power cut, it is there whole or not at all.
+/// Who can read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// This user alone: mode 0600.
+    Owner,
+    /// As other files are written, for what is made to be given away: mode 0644, cut down by the umask.
+    Anyone,
+}
+
+/// Writes a file so that at every moment, also after a power cut, it is there whole or not at all.
 ///
 /// # Errors
 ///
 /// `AlreadyExists` under [`Existing::Keep`], and what the system refuses.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
+pub(crate) fn write_whole(
+    path: &Path,
+    bytes: &[u8],
+    existing: Existing,
+    readers: Readers,
+) -> io::Result<()> {
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
@@ -58,7 +72,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8], existing: Existing) -> io::
             "something other than a plain file is there",
         ));
     }
-    let temporary = Temporary::create(dir, path)?;
+    let temporary = Temporary::create(dir, path, readers)?;
     (&temporary.file).write_all(bytes)?;
     temporary.file.sync_all()?;
     match existing {
@@ -82,7 +96,7 @@ struct Temporary {
 }
 
 impl Temporary {
-    fn create(dir: &Path, target: &Path) -> io::Result<Self> {
+    fn create(dir: &Path, target: &Path, readers: Readers) -> io::Result<Self> {
         let mut random = [0; 6];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
         // Cut, so that the longest name that is allowed still has room for what is put around it.
@@ -93,7 +107,15 @@ impl Temporary {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        std::os::unix::fs::OpenOptionsExt::mode(
+            &mut options,
+            match readers {
+                Readers::Owner => 0o600,
+                Readers::Anyone => 0o644,
+            },
+        );
+        #[cfg(not(unix))]
+        let _ = readers;
         let file = options.open(&path)?;
         Ok(Self { path, file })
     }
@@ -136,13 +158,13 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("oacp-cli-file-{}", std::process::id()));
         create_private_dir(&dir).unwrap_or_else(|_| panic!("a temporary directory"));
         let file = dir.join("a.json");
-        write_whole(&file, b"one", Existing::Keep).unwrap();
-        let kept = write_whole(&file, b"two", Existing::Keep).unwrap_err();
+        write_whole(&file, b"one", Existing::Keep, Readers::Owner).unwrap();
+        let kept = write_whole(&file, b"two", Existing::Keep, Readers::Owner).unwrap_err();
         assert_eq!(
             (kept.kind(), fs::read(&file).unwrap()),
             (io::ErrorKind::AlreadyExists, b"one".to_vec())
         );
-        write_whole(&file, b"two", Existing::Replace).unwrap();
+        write_whole(&file, b"two", Existing::Replace, Readers::Owner).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
         assert_eq!(
             fs::read_dir(&dir).unwrap().count(),

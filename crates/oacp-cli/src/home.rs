@@ -1,20 +1,25 @@
 //! The directory where the program keeps what it keeps: `$OACP_HOME`, or `~/.oacp`.
 //!
 //! ```text
-//! node.key     the node's private key, mode 0600
-//! runs/        a bundle for each run, <execution id>.json
-//! sandboxes/   id and sequence of named sandboxes
-//! runtimes/    language runtimes that were added, <sha256>.wasm
-//! cache/       compiled components: may be deleted
+//! node.key       the node's private key, mode 0600
+//! accepted.json  configuration files that were accepted, by path, with their digests
+//! accepted/      their texts as they were then, <sha256>.yaml
+//! projects/      what `oacp run --ask` is to remember, <sha256 of the directory>.json
+//! runs/          a bundle for each run that named no file for it, <execution id>.json
+//! sandboxes/     id and sequence of named sandboxes
+//! runtimes/      language runtimes that were added, <sha256>.wasm
+//! cache/         compiled components: may be deleted
 //! ```
 
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::environment::OACP_HOME;
 use crate::failure::Failure;
 use crate::file::create_private_dir;
 
 /// Paths only; nothing is created before it is needed.
+#[derive(Clone)]
 pub(crate) struct Home {
     dir: PathBuf,
     cache: PathBuf,
@@ -23,7 +28,7 @@ pub(crate) struct Home {
 impl Home {
     /// Reads the environment, once.
     pub(crate) fn locate(cache: Option<PathBuf>) -> Result<Self, Failure> {
-        let dir = match env::var_os("OACP_HOME").filter(|dir| !dir.is_empty()) {
+        let dir = match env::var_os(OACP_HOME).filter(|dir| !dir.is_empty()) {
             Some(dir) => std::path::absolute(dir)?,
             None => env::home_dir()
                 .filter(|home| home.is_absolute())
@@ -44,6 +49,18 @@ impl Home {
 
     pub(crate) fn key_file(&self) -> PathBuf {
         self.dir.join("node.key")
+    }
+
+    pub(crate) fn accepted(&self) -> PathBuf {
+        self.dir.join("accepted.json")
+    }
+
+    pub(crate) fn accepted_texts(&self) -> PathBuf {
+        self.dir.join("accepted")
+    }
+
+    pub(crate) fn projects(&self) -> PathBuf {
+        self.dir.join("projects")
     }
 
     pub(crate) fn runs(&self) -> PathBuf {

@@ -1,10 +1,10 @@
 //! The `oacp` program, as a function of its command line.
 //!
-//! **In scope**: the command line, `oacp.yaml`, the home directory with the node's key and bundles, what a person reads on
-//! a terminal, exit codes.
+//! **In scope**: the command line, `oacp.yaml` and who accepted it, the home directory with the node's key and bundles, secrets' values
+//! on their way to the egress, what a person reads on a terminal and is asked there, exit codes.
 //!
 //! **Out of scope**: running (`oacp-sandbox`), signing (`oacp-gateway`), checking (`oacp`). This crate is an edge: it alone reads the
-//! environment (`OACP_HOME`, `NO_COLOR`), the home directory and the configuration, once, and hands typed options inwards.
+//! environment (in `environment.rs`, and `NO_COLOR`), the home directory and the configuration, once, and hands typed options inwards.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -17,19 +17,26 @@
     )
 )]
 
+mod accepted;
 mod agent;
 mod bundle_file;
 mod command;
 mod config;
 mod console;
+mod environment;
 mod escape;
 mod failure;
 mod file;
 mod home;
 mod measure;
+mod nearest;
 mod node_key;
 mod progress;
+mod project;
+mod rights;
 mod runtime;
+mod secret;
+mod started;
 mod trust;
 mod yaml;
 

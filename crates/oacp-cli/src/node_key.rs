@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::console::Console;
 use crate::failure::{Failure, Judge};
-use crate::file::{self, Existing};
+use crate::file::{self, Existing, Readers};
 use crate::home::{Home, shown};
 
 /// RFC 8410, 7: all of a PKCS#8 `OneAsymmetricKey` for Ed25519 but the 32 bytes of the seed.
@@ -91,7 +91,7 @@ pub(crate) fn make(home: &Home) -> Result<SecretKey, Failure> {
     let body = Zeroizing::new(STANDARD.encode(&*der));
     let pem = Zeroizing::new(format!("{PEM_BEGIN}{}{PEM_END}\n", *body));
     let path = home.key_file();
-    file::write_whole(&path, pem.as_bytes(), Existing::Keep)
+    file::write_whole(&path, pem.as_bytes(), Existing::Keep, Readers::Owner)
         .or_context(|| format!("cannot write the node's key `{}`", path.display()))?;
     Ok(SecretKey::from_bytes(&seed))
 }

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::Error;
 
 use crate::failure::Failure;
+use crate::nearest::nearest;
 
 /// Reads one document, named `name` in errors. No YAML 1.1 surprises: `yes` is no boolean, `3` no string; no unknown tags.
 ///
@@ -65,6 +66,9 @@ fn refusal(error: &Error, text: &str, name: &str) -> Failure {
             };
             Failure::usage(format!("{place}: expected {expected}{line}"))
         }
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            Failure::usage(format!("{place}: expected {expected}{line}"))
+        }
         Error::QuotingRequired { value, .. } => {
             Failure::usage(format!("{place}: expected text{line}"))
                 .hint(format!("if it is text, quote it: \"{value}\""))
@@ -88,13 +92,8 @@ fn expected_of(rust_type: &str) -> &str {
 }
 
 fn unknown(what: &str, found: &str, expected: &[&str], place: &str) -> Failure {
-    let nearest = expected
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(found, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(2));
-    let failure = Failure::usage(match nearest {
-        Some((_, name)) => format!("{place}: {what} `{found}`; did you mean `{name}`?"),
+    let failure = Failure::usage(match nearest(found, expected.iter().copied()) {
+        Some(name) => format!("{place}: {what} `{found}`; did you mean `{name}`?"),
         None => format!("{place}: {what} `{found}`"),
     });
     let known = expected

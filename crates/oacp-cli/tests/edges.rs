@@ -13,9 +13,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// A later crate may name any earlier one.
-const ORDER: [&str; 8] = [
+const ORDER: [&str; 9] = [
     "oacp-tlog",
     "oacp",
+    "oacp-egress",
     "oacp-tee",
     "oacp-sandbox",
     "oacp-registry",
@@ -25,20 +26,23 @@ const ORDER: [&str; 8] = [
 ];
 
 /// These never name each other: what they hold is handed to them as arguments.
-const STRANGERS: [&str; 3] = ["oacp-tee", "oacp-sandbox", "oacp-registry"];
+const STRANGERS: [&str; 4] = ["oacp-egress", "oacp-tee", "oacp-sandbox", "oacp-registry"];
 
 /// A heavy dependency and the crates that may name it. A name that ends in `*` stands for all that begin so.
-const HOMES: [(&str, &[&str]); 6] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("anyhow", &["oacp-cli"]),
     ("clap*", &["oacp-cli"]),
     ("ed25519-dalek", &["oacp"]),
+    ("hyper*", &["oacp-egress"]),
     ("indicatif", &["oacp-cli"]),
+    ("reqwest", &["oacp-bench"]),
     ("wasmtime*", &["oacp-sandbox", "oacp-bench"]),
+    ("tokio-rustls", &["oacp-egress"]),
     ("zip", &["oacp-cli"]),
 ];
 
 /// All that the pure crate may name outside its tests. None of these reaches a clock, randomness, a file or a socket.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "base64",
     "ed25519-dalek",
     "hmac",
@@ -47,6 +51,7 @@ const PURE: [&str; 10] = [
     "serde_json_canonicalizer",
     "sha2",
     "thiserror",
+    "url",
     "uuid",
     "zeroize",
 ];

@@ -1,15 +1,17 @@
 //! What a caller asks of the spine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oacp::capability::Capabilities;
+use oacp::capability::{Capabilities, GuestPath, SecretName};
 use oacp::digest::Digest;
 use oacp::event::Seed;
 use oacp::id::{Audience, Nonce, Principal};
 use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
-use oacp_sandbox::{Cancel, Limits, Observer, Program, Tools};
+use oacp_egress::SecretValue;
+use oacp_sandbox::{Ask, Cancel, Limits, Observer, Program, Tools};
 
 /// One call: which agent, on which input, with which rights asked for.
 pub struct Call {
@@ -21,6 +23,14 @@ pub struct Call {
     pub asked: Capabilities,
     /// The tools there are.
     pub tools: Tools,
+    /// To which the agent's relative paths are relative.
+    pub working_directory: GuestPath,
+    /// Environment variables that may be granted. Leave out what nobody is to be granted.
+    pub environment: BTreeMap<String, String>,
+    /// The values of the secrets that are asked for. They go to the network's edge, and nowhere else.
+    pub secrets: BTreeMap<SecretName, SecretValue>,
+    /// Is asked about what is not granted. `None`: it is denied.
+    pub ask: Option<Ask>,
     /// Where the run is stopped.
     pub limits: Limits,
     /// `None`: the default of the sandbox's type. A level that cannot be given is refused.

@@ -5,10 +5,12 @@
 //! Call → Grant → Run → Statement → Envelope → Bundle
 //! ```
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use oacp::bundle::Bundle;
-use oacp::capability::{Denial, Grant};
+use oacp::capability::{Denial, Grant, SecretName};
 use oacp::event::{Event, Seed};
 use oacp::id::ExecutionId;
 use oacp::outcome::Outcome;
@@ -16,7 +18,8 @@ use oacp::recording::SaltKey;
 use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
-use oacp_sandbox::{Failure, Job, JobError, Usage};
+use oacp_egress::{Client, ClientError, SecretValue};
+use oacp_sandbox::{Ask, Egress, Failure, Job, JobError, Usage, Write};
 use thiserror::Error;
 
 use crate::call::{Agent, Call};
@@ -39,6 +42,8 @@ pub struct Execution {
     pub usage: Usage,
     /// What was asked for and not granted, in order.
     pub denials: Vec<Denial>,
+    /// What the run changed in files, and whether that was carried out. Empty unless the outcome is `ok`.
+    pub writes: Vec<Write>,
     /// How many tools were called, denied calls included.
     pub tool_calls: usize,
     /// How many events were recorded.
@@ -61,6 +66,9 @@ pub enum ExecuteError {
     /// The job could not be begun.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// The way to the network could not be made.
+    #[error("the network cannot be used")]
+    Egress(#[from] ClientError),
     /// The statement could not be signed.
     #[error("the run ended, but its statement could not be signed")]
     Sign(#[from] SignError),
@@ -89,7 +97,7 @@ pub async fn execute(
     let input = call.input.clone();
     let agent = call.agent.clone();
 
-    let run = oacp_sandbox::run(node.engine(), job(call, grant, begun)?).await?;
+    let run = oacp_sandbox::run(node.engine(), job(node, call, grant, begun)?).await?;
 
     let calls = tool_calls(&run);
     let tool_calls = calls.len();
@@ -113,6 +121,7 @@ pub async fn execute(
         failure: run.failure,
         usage: run.usage,
         denials,
+        writes: run.writes,
         tool_calls,
         events,
         bundle,
@@ -136,15 +145,20 @@ fn authorize(call: &Call) -> Result<Level, ExecuteError> {
     }
 }
 
-fn job(call: Call, grant: Grant, begun: Timestamp) -> Result<Job, ExecuteError> {
+fn job(node: &Node, call: Call, grant: Grant, begun: Timestamp) -> Result<Job, ExecuteError> {
     let seed = match call.seed {
         Some(seed) => seed,
         None => Seed::from_bytes(fresh()?),
     };
+    let (egress, ask) = egress(node, call.secrets, &grant, call.ask)?;
     Ok(Job {
         program: call.agent.program().clone(),
         source: call.agent.source().cloned(),
         input: call.input,
+        egress,
+        working_directory: call.working_directory,
+        environment: call.environment,
+        ask,
         grant,
         tools: call.tools,
         limits: call.limits,
@@ -154,6 +168,38 @@ fn job(call: Call, grant: Grant, begun: Timestamp) -> Result<Job, ExecuteError> 
         observer: call.observer,
         cancel: call.cancel,
     })
+}
+
+/// The run's own way to the network: its connections and secrets are shared with no other run. None, if nothing can be granted.
+fn egress(
+    node: &Node,
+    secrets: BTreeMap<SecretName, SecretValue>,
+    grant: &Grant,
+    ask: Option<Ask>,
+) -> Result<(Option<Egress>, Option<Ask>), ExecuteError> {
+    if !grant.has_network() && ask.is_none() {
+        return Ok((None, None));
+    }
+    let client = Arc::new(Client::new(grant.clone(), secrets, &node.options.egress)?);
+    let ask = ask.map(|ask| {
+        let client = client.clone();
+        Ask::new(move |denial| {
+            let (ask, client) = (ask.clone(), client.clone());
+            async move {
+                let host = (denial.capability == "network").then(|| denial.asked.parse());
+                let is_allowed = ask.is_allowed(denial).await;
+                if let (true, Some(Ok(host))) = (is_allowed, host) {
+                    client.allow(host);
+                }
+                is_allowed
+            }
+        })
+    });
+    let egress = Egress::new(move |request| {
+        let client = client.clone();
+        async move { client.exchange(request).await }
+    });
+    Ok((Some(egress), ask))
 }
 
 fn fresh<const N: usize>() -> Result<[u8; N], ExecuteError> {

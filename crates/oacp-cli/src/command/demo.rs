@@ -3,13 +3,14 @@
 
 mod forgery;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use oacp::capability::Capabilities;
+use oacp::capability::{Capabilities, GuestPath};
 use oacp::id::ToolName;
 use oacp::key::SecretKey;
 use oacp::outcome::Outcome;
@@ -26,9 +27,9 @@ use crate::agent::Given;
 use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED};
 use crate::escape::visible_lines;
 use crate::failure::{Exit, Failure, Judge};
-use crate::file::Existing;
+use crate::file::{Existing, Readers};
 use crate::home::{Home, shown};
-use crate::{bundle_file, file, measure, node_key, runtime, trust};
+use crate::{bundle_file, file, measure, node_key, runtime, started, trust};
 
 const AGENT: &str = include_str!("demo/agent.py");
 const INPUT: &str = r#"{"city": "Bergen"}"#;
@@ -74,7 +75,12 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
     stage.heading("It runs in a sandbox: no files, no network, one tool granted of two")?;
     let execution = stage.run(key, source)?;
     let bundle = dir.join("run.json");
-    bundle_file::write(&bundle, &execution.bundle, Existing::Replace)?;
+    bundle_file::write(
+        &bundle,
+        &execution.bundle,
+        Existing::Replace,
+        Readers::Owner,
+    )?;
     stage.text(&format!(
         "its input  {INPUT}\nits result {GREEN}{}{GREEN:#}",
         String::from_utf8_lossy(&execution.output)
@@ -100,12 +106,18 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
         &tampered,
         &forgery::with_another_answer(&verified, &fs::read(&bundle)?)?,
         Existing::Replace,
+        Readers::Owner,
     )?;
     stage.refused(&tampered)?;
 
     stage.heading("The node itself lies, and signs another result")?;
     let forged = forgery::signed_by_the_node(&verified, &dishonest)?;
-    bundle_file::write(&dir.join("forged.json"), &forged, Existing::Replace)?;
+    bundle_file::write(
+        &dir.join("forged.json"),
+        &forged,
+        Existing::Replace,
+        Readers::Owner,
+    )?;
     stage.diverges(&dir.join("forged.json"))?;
 
     stage.end(&dir)
@@ -134,6 +146,7 @@ impl Stage<'_> {
         let weather: ToolName = "weather".parse()?;
         let capabilities = Capabilities {
             tools: [weather.clone()].into(),
+            ..Capabilities::default()
         };
         let paid = Arc::new(AtomicBool::new(false));
         let call = Call {
@@ -141,6 +154,10 @@ impl Stage<'_> {
             input: INPUT.to_owned(),
             asked: capabilities.clone(),
             tools: tools(weather, &paid)?,
+            working_directory: GuestPath::root(),
+            environment: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            ask: None,
             limits: Limits::default(),
             level: None,
             nonce: None,
@@ -156,6 +173,7 @@ impl Stage<'_> {
             engine,
             languages,
             allowed: capabilities,
+            egress: oacp_egress::Options::default(),
             state_dir: None,
         });
         let sandbox = node.spawn(None)?;
@@ -227,13 +245,14 @@ impl Stage<'_> {
             return Ok(Exit::Yes);
         }
         let bundle = shown(&dir.join("run.json"));
+        let oacp = started::name();
         let next = [
-            (format!("oacp show {bundle}"), "what happened, in order"),
+            (format!("{oacp} show {bundle}"), "what happened, in order"),
             (
-                format!("oacp verify {bundle}"),
+                format!("{oacp} verify {bundle}"),
                 "the whole report, with what nobody checked",
             ),
-            ("oacp init my-agent".to_owned(), "an agent of your own"),
+            (format!("{oacp} init my-agent"), "an agent of your own"),
         ];
         let lines: String = next
             .iter()

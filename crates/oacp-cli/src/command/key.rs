@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::console::{BOLD, Console, DIM};
 use crate::failure::{Exit, Failure};
-use crate::file::{self, Existing};
+use crate::file::{self, Existing, Readers};
 use crate::home::{Home, shown};
 use crate::{bundle_file, node_key, trust};
 
@@ -112,7 +112,7 @@ fn export(
     } else {
         Existing::Keep
     };
-    match file::write_whole(&out, text.as_bytes(), existing) {
+    match file::write_whole(&out, text.as_bytes(), existing, Readers::Anyone) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
             return Err(bundle_file::taken(&out));
         }

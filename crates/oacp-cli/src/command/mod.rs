@@ -2,9 +2,12 @@
 
 mod completions;
 mod demo;
+mod denials;
 mod explain;
 mod init;
+mod judged;
 mod key;
+mod policy;
 mod replay;
 mod report;
 mod run;
@@ -33,16 +36,18 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     /// Write an agent and a configuration to start from
     Init(init::Arguments),
-    /// The bundles of this machine's runs
+    /// What configurations grant, and what would come of a request
     #[command(subcommand)]
-    Runs(runs::Command),
+    Policy(policy::Command),
+    /// The bundles of this machine's runs
+    Runs(runs::Arguments),
     /// This node's key, and the trust file that names it
     #[command(subcommand)]
     Key(key::Command),
     /// Language runtimes
     #[command(subcommand)]
     Runtime(runtime::Command),
-    /// Explain an outcome
+    /// Explain an outcome, a denial, or what a run was denied
     Explain(explain::Arguments),
     /// Print a shell's completion script
     Completions(completions::Arguments),
@@ -57,10 +62,11 @@ impl Command {
             Self::Show(arguments) => show::show(&arguments, home, console),
             Self::Demo(arguments) => demo::demo(&arguments, home, console),
             Self::Init(arguments) => init::init(&arguments, console),
-            Self::Runs(command) => runs::run(command, home, console),
+            Self::Policy(command) => policy::run(command, home, console),
+            Self::Runs(arguments) => runs::run(arguments, home, console),
             Self::Key(command) => key::run(command, home, console),
             Self::Runtime(command) => runtime::run(command, home, console),
-            Self::Explain(arguments) => explain::explain(&arguments, console),
+            Self::Explain(arguments) => explain::explain(&arguments, home, console),
             Self::Completions(arguments) => completions::completions(&arguments, console),
         }
     }

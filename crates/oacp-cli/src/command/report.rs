@@ -2,10 +2,77 @@
 
 use anstyle::Style;
 use oacp::Verified;
+use oacp::bundle::Bundle;
+use oacp::replay::ReplayVerdict;
 use oacp::report::{Grade, Report, Verdict};
 
 use crate::console::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::escape::visible;
+use crate::home::Home;
+use crate::measure;
+use crate::node_key;
+
+/// The last of the six questions, whose answer depends on the machine that asks.
+const CAN_FORGE: &str = "Can whoever checks it also forge it?";
+
+/// The report of a verification on this machine. A trust file may name this machine's own node: who holds its key can forge what it
+/// signs, whichever way it came to be trusted.
+pub(super) fn of(
+    verified: &Verified,
+    bundle: &Bundle,
+    replay: &ReplayVerdict,
+    home: &Home,
+) -> Report {
+    let mut report = verified.report(replay);
+    // A key that cannot be read here is none that could sign here.
+    let own = node_key::load(home).ok().flatten();
+    if own.is_some_and(|key| key.public().id() == bundle.delegation().keyid())
+        && let Some(question) = report
+            .questions
+            .iter_mut()
+            .find(|question| question.question == CAN_FORGE)
+    {
+        question.grade = Grade::Assertion;
+        question.answer = "yes: this machine holds the node's key".to_owned();
+    }
+    report
+}
+
+/// One line at the end: whether it is verified, and what that rests on.
+pub(super) fn closing(report: &Report) -> String {
+    let verdicts = [
+        ("signature", &report.signature_valid),
+        ("execution proof", &report.execution_proof),
+        ("time", &report.time_validity),
+    ];
+    let failed: Vec<&str> = verdicts
+        .iter()
+        .filter(|(_, verdict)| matches!(verdict, Verdict::Fail { .. }))
+        .map(|(name, _)| *name)
+        .collect();
+    if !failed.is_empty() {
+        return format!("{RED}failed{RED:#}: {} does not hold", failed.join(", "));
+    }
+    let again = match &report.execution_proof {
+        Verdict::Pass { .. } => "run again with the same output".to_owned(),
+        Verdict::Fail { detail } | Verdict::NotChecked { reason: detail } => {
+            format!("not run again: {}", visible(short(detail)))
+        }
+    };
+    format!(
+        "{GREEN}verified{GREEN:#}: signed for node `{}`, {again}; {} not checked",
+        visible(&report.node),
+        measure::plural(report.not_checked.len() as u64, "thing")
+    )
+}
+
+/// A reason without what the line says already.
+fn short(reason: &str) -> &str {
+    reason
+        .strip_prefix("not run again: ")
+        .or_else(|| reason.strip_prefix("this machine could not run it again: "))
+        .unwrap_or(reason)
+}
 
 /// One line that says what ran.
 pub(super) fn subject(verified: &Verified) -> String {

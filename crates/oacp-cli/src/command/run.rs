@@ -1,29 +1,36 @@
 //! `oacp run`: the result on standard output, everything else on standard error, the bundle in a file.
 
 mod answer;
+mod ask;
+mod grant;
 mod input;
+mod learn;
+mod learned;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use oacp::capability::Capabilities;
-use oacp::event::{LogLevel, Seed};
+use oacp::capability::{Capabilities, GuestPath};
+use oacp::event::{LogLevel, Seed, Written};
 use oacp::id::{Audience, Nonce, Principal, SandboxName};
 use oacp::outcome::Outcome;
 use oacp::source::SourcePath;
-use oacp_gateway::{Call, Execution, Node, NodeOptions, execute};
+use oacp::trust::Trust;
+use oacp_gateway::{Call, ExecuteError, Execution, Node, NodeOptions, execute};
 use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
-use oacp_sandbox::{Cancel, Language, LogLine, Tools};
+use oacp_sandbox::{Ask, Cancel, Language, LogLine, Tools};
 
-use crate::agent;
+use crate::agent::{self, Given};
 use crate::config::{self, LevelName, MEMORY_MB_MAX, QUOTA_MS_MAX, RunOptions};
 use crate::console::{CYAN, Console, DIM, RED, YELLOW};
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
-use crate::file::{self, Existing};
+use crate::file::{self, Existing, Readers};
 use crate::home::Home;
-use crate::{bundle_file, node_key, runtime};
+use crate::project::Answers;
+use crate::{accepted, bundle_file, environment, node_key, runtime, secret, trust};
 
 /// The longest `--timeout`: a day, as long as a sandbox's key may sign.
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -53,13 +60,24 @@ pub(crate) struct Arguments {
     /// Put the language runtime into the bundle, so that it can be run again where that is not at hand
     #[arg(long)]
     with_runtime: bool,
-    /// Take limits and level from this configuration
+    /// Take rights, limits and level from this configuration [default: oacp.yaml, if it was accepted]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    rights: grant::Flags,
+    /// Ask on the terminal, once for each right that is not granted. Without a terminal nothing more is granted
+    #[arg(long, help_heading = grant::HEADING)]
+    ask: bool,
+    /// Write the smallest grant for what was denied into a configuration. `allow-reads` lets the agent read below the current directory
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "strict", conflicts_with = "ask", help_heading = grant::HEADING)]
+    learn: Option<learn::How>,
+    /// Where that is written [default: oacp.learned.yaml]
+    #[arg(long, value_name = "FILE", requires = "learn", help_heading = grant::HEADING)]
+    learn_file: Option<PathBuf>,
     /// Computing allowed, in fuel: 1,000,000 are a millisecond of a reference machine [default: 10,000 ms]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=QUOTA_MS_MAX * FUEL_PER_QUOTA_MS))]
     fuel: Option<u64>,
-    /// Wall time allowed, in milliseconds [default: 30,000]
+    /// Wall time allowed, in milliseconds [default: 30,000; with --ask 600,000]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=TIMEOUT_MS_MAX))]
     timeout: Option<u64>,
     /// Memory allowed, in MiB [default: 512]
@@ -83,7 +101,6 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
-    let options = options(&arguments, console)?;
     if let Some(taken) = arguments
         .bundle
         .as_deref()
@@ -91,27 +108,51 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     {
         return Err(bundle_file::taken(taken));
     }
+    let here = std::env::current_dir()?;
+    let directory = config::guest_path(&here)?;
+    let mut options = options(&arguments, &directory, home, console)?;
+    let learning = arguments
+        .learn
+        .map(|how| learn::Learning::begin(how, arguments.learn_file.as_deref()))
+        .transpose()?;
     let given = agent::load(&arguments.file, arguments.entry.as_ref())?;
     let input = input::read(&arguments.input)?;
 
+    let granted_before = options.capabilities.clone();
+    let ask = if arguments.ask {
+        asking(&mut options, &here, home, console)?
+    } else {
+        None
+    };
+    if let Some(learning) = &learning {
+        learning.widen(&mut options.capabilities, &directory)?;
+    }
+    let secrets = secret::values(&options.capabilities, &options.secrets)?;
+    let environment = environment::offered(&secret::variables(&options.secrets));
+    warn_of_useless_secrets(&options.capabilities, console);
+
     let key = node_key::load_or_make(home, console)?;
+    let own_trust = Trust::this_machine(trust::THIS_MACHINE, key.public());
     let engine = runtime::engine(home)?;
     let languages = runtime::languages(home);
     let runtime = given.language().map(Language::digest).transpose()?;
+    let offers_nothing = offers_no_function(&given);
     let agent = runtime::load(given, &engine, &languages, console)?;
     let node = Node::new(NodeOptions {
         key,
         engine,
         languages,
-        allowed: Capabilities::default(),
+        allowed: options.capabilities.clone(),
         state_dir: Some(home.sandboxes()),
+        egress: options.egress.options()?,
     });
     let sandbox = node.spawn(arguments.sandbox.as_ref())?;
     let cancel = Cancel::default();
+    let printed = Arc::new(AtomicBool::new(false));
     let call = Call {
         agent,
         input,
-        asked: Capabilities::default(),
+        asked: options.capabilities,
         tools: Tools::none(),
         limits: options.limits,
         level: options.level,
@@ -120,12 +161,18 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         seed: arguments.seed,
         clock_start: None,
         principal: principal()?,
-        observer: Some(Arc::new(log_to(*console))),
+        working_directory: directory,
+        environment,
+        secrets,
+        ask,
+        observer: Some(Arc::new(noting(Arc::clone(&printed), log_to(*console)))),
         cancel: cancel.clone(),
     };
     let executor = runtime::executor()?;
     runtime::cancel_on_interrupt(executor.handle(), cancel, *console);
-    let mut execution = executor.block_on(execute(&node, &sandbox, call))?;
+    let mut execution = executor
+        .block_on(execute(&node, &sandbox, call))
+        .map_err(refused)?;
     if let Some(runtime) = runtime.filter(|_| arguments.with_runtime) {
         execution.bundle = execution
             .bundle
@@ -141,33 +188,123 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     if console.json {
         console.print_json(&answer::Answer::of(&execution, &file)?)?;
     } else {
-        answer::print(&execution, &file, console)?;
+        let denials = match learning {
+            Some(_) => answer::Denials::LeftToLearning,
+            None => answer::Denials::Told,
+        };
+        answer::print(&execution, &file, denials, console)?;
     }
-    Ok(if execution.outcome == Outcome::Ok {
-        Exit::Yes
-    } else {
-        Exit::No
-    })
+    if offers_nothing && execution.outcome == Outcome::Ok && !printed.load(Ordering::Relaxed) {
+        note_of_silence(&execution, console);
+    }
+    if let Some(learning) = learning {
+        learning.end(&execution, &granted_before, &own_trust, console)?;
+    }
+    let written = |write: &oacp_sandbox::Write| write.result == Written::Done;
+    Ok(
+        if execution.outcome == Outcome::Ok && execution.writes.iter().all(written) {
+            Exit::Yes
+        } else {
+            Exit::No
+        },
+    )
 }
 
-/// Limits and level: what the command line says, else the configuration, else the defaults.
-fn options(arguments: &Arguments, console: &Console) -> Result<RunOptions, Failure> {
+/// Rights, limits and level: what the command line says, and what the configuration says.
+fn options(
+    arguments: &Arguments,
+    directory: &GuestPath,
+    home: &Home,
+    console: &Console,
+) -> Result<RunOptions, Failure> {
     let mut options = match &arguments.config {
-        Some(file) => config::for_run(file)?,
-        None => {
-            if Path::new("oacp.yaml").exists() {
-                console.note("note: ./oacp.yaml is not used: a file that is merely found configures nothing; give --config oacp.yaml");
-            }
-            RunOptions::default()
-        }
+        Some(file) => config::Text::read(file)?.for_run()?,
+        None => accepted::discovered(home, console)?,
     };
+    arguments.rights.add_to(&mut options, directory)?;
     options.limits.fuel = arguments.fuel.unwrap_or(options.limits.fuel);
-    options.limits.timeout_ms = arguments.timeout.unwrap_or(options.limits.timeout_ms);
+    options.limits.timeout_ms = match arguments.timeout {
+        Some(timeout) => timeout,
+        None if arguments.ask => ask::TIMEOUT_MS,
+        None => options.limits.timeout_ms,
+    };
     if let Some(mb) = arguments.memory_mb {
         options.limits.memory_bytes_max = usize::try_from(mb << 20).unwrap_or(usize::MAX);
     }
     options.level = arguments.level.map(Into::into).or(options.level);
     Ok(options)
+}
+
+/// Grants what was remembered for this project, and finds out whom to ask for the rest.
+fn asking(
+    options: &mut RunOptions,
+    here: &Path,
+    home: &Home,
+    console: &Console,
+) -> Result<Option<Ask>, Failure> {
+    let answers = Answers::load(here, home)?;
+    options.capabilities = options.capabilities.union(&answers.allow);
+    if ask::is_possible() {
+        return Ok(Some(ask::on_terminal(answers, home, *console)));
+    }
+    console.note(
+        "note: nobody can be asked, because there is no terminal: what is not granted is denied",
+    );
+    Ok(None)
+}
+
+/// A secret goes with a request, and grants none.
+fn warn_of_useless_secrets(granted: &Capabilities, console: &Console) {
+    if granted.network.allowlist.is_empty() {
+        for secret in &granted.secrets {
+            console.note(&format!(
+                "note: the secret {} is granted, and no host is: --allow-net {}",
+                secret.name, secret.host
+            ));
+        }
+    }
+}
+
+/// An error of the spine, with what to do where that is known.
+fn refused(error: ExecuteError) -> Failure {
+    match error {
+        ExecuteError::Level { .. } => {
+            Failure::from(error).hint("give --level execution, or --level basic")
+        }
+        other => other.into(),
+    }
+}
+
+/// Whether the agent's first file binds neither of the names that are called, as far as its text tells.
+fn offers_no_function(given: &Given) -> bool {
+    let Given::Source { source, .. } = given else {
+        return false;
+    };
+    let entry = source.files().find(|(path, _)| *path == source.entry());
+    let text = entry.map(|(_, content)| String::from_utf8_lossy(content));
+    text.is_some_and(|text| {
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        !words.any(|word| matches!(word, "run" | "main"))
+    })
+}
+
+fn note_of_silence(execution: &Execution, console: &Console) {
+    if matches!(execution.output.as_slice(), b"\"\"" | b"null") {
+        console.note(
+            "note: the agent defines no function `run` or `main`, and printed nothing: it was run as a script, and its result is empty",
+        );
+    }
+}
+
+/// Remembers that there was a line.
+fn noting(
+    seen: Arc<AtomicBool>,
+    log: impl Fn(LogLine<'_>) + Send + Sync,
+) -> impl Fn(LogLine<'_>) + Send + Sync {
+    move |line| {
+        seen.store(true, Ordering::Relaxed);
+        log(line);
+    }
 }
 
 /// Who asks: this user, as the system knows it. Names are not read from the environment, which anybody may set.
@@ -218,6 +355,6 @@ fn write_bundle(
             )
         }
     };
-    bundle_file::write(&file, &execution.bundle, existing)?;
+    bundle_file::write(&file, &execution.bundle, existing, Readers::Owner)?;
     Ok(file)
 }

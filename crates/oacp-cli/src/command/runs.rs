@@ -18,11 +18,20 @@ use crate::failure::{Exit, Failure, Judge};
 use crate::home::{Home, shown};
 use crate::{bundle_file, file, measure, trust};
 
+/// Who looks for a run and does not find it.
+const ELSEWHERE: &str = "the bundle of a run with --bundle is where that said, and not listed";
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List the runs, newest first, with what each bundle holds that is private
+    /// List the runs, newest first, with what each bundle holds that is private. So does `oacp runs` alone
     List {
         /// At most so many
         #[arg(long, short = 'n', value_name = "N")]
@@ -61,8 +70,8 @@ struct Run {
     size: u64,
 }
 
-pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Exit, Failure> {
-    match command {
+pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+    match arguments.command.unwrap_or(Command::List { last: None }) {
         Command::List { last } => list(last, home, console),
         Command::Prune(arguments) => prune(&arguments, home, console),
         Command::Show { id, events } => {
@@ -114,7 +123,7 @@ fn list(last: Option<usize>, home: &Home, console: &Console) -> Result<Exit, Fai
         return Ok(Exit::Yes);
     }
     if runs.is_empty() {
-        console.note(&format!("no runs in {}", shown(&home.runs())));
+        console.note(&format!("no runs in {}; {ELSEWHERE}", shown(&home.runs())));
         return Ok(Exit::Yes);
     }
     let text: String = runs.iter().map(|run| line(run, &trust)).collect();
@@ -245,6 +254,15 @@ fn prune(arguments: &Prune, home: &Home, console: &Console) -> Result<Exit, Fail
     Ok(Exit::Yes)
 }
 
+/// The bundle that a person means: a file, or a run of this machine's by its id.
+pub(super) fn locate(given: &str, home: &Home) -> Result<PathBuf, Failure> {
+    let file = PathBuf::from(given);
+    if given == "-" || file.exists() {
+        return Ok(file);
+    }
+    find(given, home)
+}
+
 /// The one bundle whose id begins or ends so.
 fn find(id: &str, home: &Home) -> Result<PathBuf, Failure> {
     let named = |run: &Run| {
@@ -254,9 +272,8 @@ fn find(id: &str, home: &Home) -> Result<PathBuf, Failure> {
     let mut found = runs(home)?.into_iter().filter(named);
     match (found.next(), found.next()) {
         (Some(run), None) => Ok(run.file),
-        (None, _) => {
-            Err(Failure::usage(format!("no run `{id}`")).hint("`oacp runs list` lists them"))
-        }
+        (None, _) => Err(Failure::usage(format!("no run `{id}`"))
+            .hint(format!("`oacp runs` lists them; {ELSEWHERE}"))),
         (Some(_), Some(_)) => {
             Err(Failure::usage(format!("more than one run is `{id}`")).hint("give more of the id"))
         }

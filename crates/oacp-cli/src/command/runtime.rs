@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::console::{Console, DIM};
 use crate::failure::{Exit, Failure, Judge};
-use crate::file::{self, Existing};
+use crate::file::{self, Existing, Readers};
 use crate::home::{Home, shown};
 use crate::progress::Loading;
 use crate::{bundle_file, runtime};
@@ -51,7 +51,7 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
         }
         Command::Export { digest, out } => {
             let wasm = runtime::languages(home).read(&digest).or_usage()?;
-            match file::write_whole(&out, &wasm, Existing::Keep) {
+            match file::write_whole(&out, &wasm, Existing::Keep, Readers::Anyone) {
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
                     return Err(bundle_file::taken(&out));
                 }

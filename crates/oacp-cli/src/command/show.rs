@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::console::{Console, YELLOW};
 use crate::failure::{Exit, Failure};
-use crate::file::Existing;
+use crate::file::{Existing, Readers};
 use crate::home::{self, Home};
 use crate::{bundle_file, measure, trust};
 
@@ -86,8 +86,10 @@ pub(crate) fn show(arguments: &Arguments, home: &Home, console: &Console) -> Res
     let trust = trust::load(arguments.trust.as_deref(), home)?;
     let shown = check(bundle_file::read(&arguments.bundle)?, &trust)?;
     if let Err(refusal) = &shown.checked {
+        let why = bundle_file::foreign_here(refusal, trust.origin())
+            .unwrap_or_else(|| refusal.to_string());
         console.say(&format!(
-            "{YELLOW}not verified{YELLOW:#}: {refusal}; give --trust FILE"
+            "{YELLOW}not verified{YELLOW:#}: {why}; give --trust FILE"
         ));
     }
     let form = if console.json {
@@ -124,9 +126,9 @@ fn check(bundle: Bundle, trust: &Trust) -> Result<Shown, Failure> {
             let payload = bundle
                 .envelope()
                 .verify(&sandbox_key)
-                .map_err(|e| bundle_file::refused(Refusal::Envelope(e)))?;
+                .map_err(|e| bundle_file::refused(Refusal::Envelope(e), trust.origin()))?;
             let statement = ExecutionStatement::parse(payload)
-                .map_err(|e| bundle_file::refused(Refusal::Statement(e)))?;
+                .map_err(|e| bundle_file::refused(Refusal::Statement(e), trust.origin()))?;
             Ok(Shown {
                 statement,
                 sandbox_key,
@@ -134,7 +136,7 @@ fn check(bundle: Bundle, trust: &Trust) -> Result<Shown, Failure> {
                 bundle,
             })
         }
-        Err(refusal) => Err(bundle_file::refused(refusal)),
+        Err(refusal) => Err(bundle_file::refused(refusal, trust.origin())),
     }
 }
 
@@ -164,6 +166,8 @@ fn redact(
         } else {
             Existing::Keep
         },
+        // A copy without private content is made to be given away.
+        Readers::Anyone,
     )?;
     let size = std::fs::metadata(out)?.len();
     if console.json {

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use oacp::Expectation;
 use oacp::digest::Digest;
 use oacp::id::{Audience, Nonce};
 use oacp::replay::ReplayVerdict;
 use oacp::report::Report;
-use oacp::statement::ExecutionStatement;
+use oacp::statement::{ExecutionStatement, Reexecutable};
+use oacp::{Expectation, Verified};
 use serde::Serialize;
 
 use super::replay::re_execute;
@@ -70,14 +70,15 @@ pub(crate) fn verify(
     };
     let bundle = bundle_file::read(&arguments.bundle)?;
     let verified = bundle_file::verify(&bundle, &trust, &expectation)?;
+    let not_checked = |reason| ReplayVerdict::NotChecked { reason };
     let replay = if arguments.no_replay {
-        ReplayVerdict::NotChecked {
-            reason: "not run again: --no-replay".to_owned(),
-        }
+        not_checked("not run again: --no-replay".to_owned())
+    } else if let Some(reason) = unrepeatable(&verified) {
+        not_checked(reason)
     } else {
         re_execute(&verified, home, console)?
     };
-    let report = verified.report(&replay);
+    let report = report::of(&verified, &bundle, &replay, home);
     let failed = report::failed(&report);
     if console.json {
         let verdict = if failed { "failed" } else { "verified" };
@@ -89,12 +90,31 @@ pub(crate) fn verify(
         })?;
     } else {
         console.print(&format!(
-            "{}\n\n{}",
+            "{}\n\n{}\n{}",
             report::subject(&verified),
-            report::whole(&report)
+            report::whole(&report),
+            report::closing(&report)
         ))?;
     }
     Ok(if failed { Exit::No } else { Exit::Yes })
+}
+
+/// What of the bundle itself stands in the way of running it again. It is no fault of this machine's.
+fn unrepeatable(verified: &Verified) -> Option<String> {
+    if let Reexecutable::No { reason } = &verified.statement().reexecutable {
+        return Some(reason.clone());
+    }
+    let has_agent = verified.source().is_some() || verified.component().is_some();
+    let parts = [
+        ("recording", verified.recording().is_some()),
+        ("input", verified.input().is_some()),
+        ("output", verified.output().is_some()),
+        ("agent", has_agent),
+    ];
+    parts
+        .into_iter()
+        .find(|(_, there)| !there)
+        .map(|(part, _)| format!("the bundle withholds the {part}"))
 }
 
 /// A digest as it is written, or that of a file.

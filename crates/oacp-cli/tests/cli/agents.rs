@@ -184,9 +184,9 @@ fn a_component_is_an_agent_and_its_bundle_holds_it() {
     session.check(
         &["runs", "list"],
         expect![[r#"
-        $ oacp runs list
-        ! no runs in ~/oacp/runs
-    "#]],
+            $ oacp runs list
+            ! no runs in ~/oacp/runs; the bundle of a run with --bundle is where that said, and not listed
+        "#]],
     );
     session.check(
         &["run", "core.wasm"],

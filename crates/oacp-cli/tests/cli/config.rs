@@ -11,7 +11,7 @@ fn limits_and_level_come_from_a_named_file() {
     session.check(&["run", "agent.py"], expect![[r#"
         $ oacp run agent.py
         1
-        ! note: ./oacp.yaml is not used: a file that is merely found configures nothing; give --config oacp.yaml
+        ! note: ./oacp.yaml is not used: a file that is merely found grants nothing; `oacp policy accept` shows what it grants and accepts it, --config oacp.yaml uses it once
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
     "#]]);
     let run = [
@@ -46,6 +46,7 @@ fn refused(session: &Session, config: &str, expected: expect_test::Expect) {
 #[test]
 fn mistakes_are_named_with_line_and_column() {
     let session = Session::new("config-mistakes");
+    let mut capabilities = String::new();
     session.write("agent.py", "def run(input):\n    return 1\n");
     refused(
         &session,
@@ -61,11 +62,11 @@ fn mistakes_are_named_with_line_and_column() {
         &session,
         "sandbocks: {}\n",
         expect![[r#"
-        $ oacp run agent.py --config c.yaml
-        ! error: c.yaml:1:1: unknown key `sandbocks`
-        !   hint: known here: `sandbox`, `attestation`
-        exit 3
-    "#]],
+            $ oacp run agent.py --config c.yaml
+            ! error: c.yaml:1:1: unknown key `sandbocks`
+            !   hint: known here: `sandbox`, `attestation`, `secrets`
+            exit 3
+        "#]],
     );
     refused(
         &session,
@@ -104,6 +105,41 @@ fn mistakes_are_named_with_line_and_column() {
         exit 3
     "#]],
     );
+    for config in [
+        "sandbox:\n  capabilities:\n    file_read: [\"/data/**x\"]\n",
+        "sandbox:\n  capabilities:\n    network: api.example.com\n",
+        "sandbox:\n  capabilities:\n    network: [api.example.com, 443]\n",
+        "sandbox:\n  capabilities:\n    network: { allowlst: [api.example.com] }\n",
+        "sandbox:\n  capabilities:\n    network: [{ host: api.example.com, privte: true }]\n",
+        "sandbox:\n  capabilities:\n    network: [{ host: \"*.example.com\", private: true }]\n",
+        "sandbox:\n  capabilities:\n    network: { denylist: [\"10.0.0.1/8\"] }\n",
+        "sandbox:\n  capabilities:\n    env: [\"A B\"]\n",
+        "sandbox:\n  denials: loud\n",
+        "sandbox:\n  egress: { proxy: \"https://proxy:1\" }\n",
+        "sandbox:\n  egress: { timeout_ms: 0 }\n",
+    ] {
+        session.write("c.yaml", config);
+        let output = session.oacp(&["run", "agent.py", "--config", "c.yaml"]);
+        assert_eq!(output.status.code(), Some(3), "{config}");
+        capabilities.push_str(&String::from_utf8(output.stderr).unwrap());
+    }
+    expect![[r#"
+        error: c.yaml:3:17: `**` must stand alone between slashes (column 7 of `/data/**x`)
+        error: c.yaml:3:5: expected a list of hosts, or a mapping with `allowlist` and `denylist`: `network: api.example.com`
+        error: c.yaml:3:32: expected a host, or a mapping with `host` and `private`: `network: [api.example.com, 443]`
+        error: c.yaml:3:16: unknown key `allowlst`; did you mean `allowlist`?
+          hint: known here: `allowlist`, `denylist`
+        error: c.yaml:3:40: unknown key `privte`; did you mean `private`?
+          hint: known here: `host`, `private`
+        error: c.yaml:3:15: `*.example.com:443`: `private` needs an exact host name or address
+        error: c.yaml:3:27: `10.0.0.1/8`: bits are set beyond the network's: did you mean `10.0.0.0/8`
+        error: c.yaml:3:11: `A B`: a variable's name has the characters `A-Z a-z 0-9 _`, the first no digit; `*` stands for any
+        error: c.yaml:2:12: unknown value `loud`
+          hint: known here: `catchable`, `fatal`
+        error: c.yaml:2:20: `sandbox.egress.proxy`: the proxy's URL does not begin with `http://`
+          hint: write it as http://host:port
+        error: c.yaml:2:25: `sandbox.egress.timeout_ms` is 0, expected 1 to 600000
+    "#]].assert_eq(&capabilities);
     refused(
         &session,
         "sandbox:\n  tee:\n    enabled: yes\n",
@@ -147,26 +183,6 @@ fn mistakes_are_named_with_line_and_column() {
 fn what_is_not_built_is_refused_and_never_passed_over() {
     let session = Session::new("config-not-built");
     session.write("agent.py", "def run(input):\n    return 1\n");
-    refused(
-        &session,
-        "sandbox:\n  capabilities:\n    file_read: [\"/data/*\"]\n",
-        expect![[r#"
-        $ oacp run agent.py --config c.yaml
-        ! error: c.yaml:3:16: `sandbox.capabilities.file_read` is not built yet, so a run cannot honour it
-        !   hint: agents reach no files, network or environment; leave it empty, or leave it out
-        exit 3
-    "#]],
-    );
-    refused(
-        &session,
-        "sandbox:\n  capabilities:\n    network: { denylist: [\"10.0.0.0/8\"] }\n",
-        expect![[r#"
-        $ oacp run agent.py --config c.yaml
-        ! error: c.yaml:3:26: `sandbox.capabilities.network.denylist` is not built yet, so a run cannot honour it
-        !   hint: agents reach no files, network or environment; leave it empty, or leave it out
-        exit 3
-    "#]],
-    );
     refused(
         &session,
         "sandbox:\n  default_type: hardened\n",

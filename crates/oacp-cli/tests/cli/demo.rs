@@ -82,7 +82,7 @@ fn the_demo_plays_to_its_end() {
           sandbox    [id]  number 0
           isolation  STANDARD  level EXECUTION
           runtime    [runtime]  wasmtime 48.0.8
-          rights     tools weather
+          rights     tool weather
           used       [took] · [fuel] · [size] of memory · 2 tool calls
           again      re-executable
 
@@ -96,7 +96,7 @@ fn the_demo_plays_to_its_end() {
           agent.py  [size]
 
         events
-             0  start       clock [time]  seed [seed]…
+             0  start       clock [time]  seed [seed]…  in /
              1  call 0      weather {"city":"Bergen"}
              2  done 0      ok {"celsius":9,"sky":"rain"}  +[took]
              3  log info    9 degrees and rain in Bergen
@@ -105,6 +105,6 @@ fn the_demo_plays_to_its_end() {
              6  done 1      denied {"asked":"transfer_funds","capability":"tool","code":"tool_not_granted","fix":["add `transfer_funds`… [size]  +[took]
              7  log warning no money for me: tool `transfer_funds` is not granted
 
-        private content: events, input, output, source, tool_contents  oacp show --redact OUT leaves it out
+        private content: contents, events, input, output, source  oacp show --redact OUT leaves it out
     "#]]);
 }

@@ -22,10 +22,11 @@ fn help_says_what_there_is() {
           show         Show what ran, with which rights, and what happened, in order
           demo         See it all at work: a run, a denial, a verification, two forgeries that are refused
           init         Write an agent and a configuration to start from
+          policy       What configurations grant, and what would come of a request
           runs         The bundles of this machine's runs
           key          This node's key, and the trust file that names it
           runtime      Language runtimes
-          explain      Explain an outcome
+          explain      Explain an outcome, a denial, or what a run was denied
           completions  Print a shell's completion script
 
         Options:
@@ -81,14 +82,15 @@ fn run_s_help_names_every_option() {
                   hand
 
               --config <FILE>
-                  Take limits and level from this configuration
+                  Take rights, limits and level from this configuration [default: oacp.yaml, if it was
+                  accepted]
 
               --fuel <N>
                   Computing allowed, in fuel: 1,000,000 are a millisecond of a reference machine [default:
                   10,000 ms]
 
               --timeout <MS>
-                  Wall time allowed, in milliseconds [default: 30,000]
+                  Wall time allowed, in milliseconds [default: 30,000; with --ask 600,000]
 
               --memory-mb <N>
                   Memory allowed, in MiB [default: 512]
@@ -122,6 +124,41 @@ fn run_s_help_names_every_option() {
 
           -h, --help
                   Print help (see a summary with '-h')
+
+        Rights (nothing is granted by default; patterns can be given several times):
+              --allow-read <PATTERN>
+                  Files that may be read: a path, `*` within a name, `**` across, `dir/` for all below
+
+              --allow-write <PATTERN>
+                  Files that may be written, and are when the run has ended well
+
+              --allow-net <HOST[:PORT]>
+                  Hosts that may be reached: `api.example.com`, `*.example.com:8443`. Without a port: 443
+
+              --deny-net <HOST|CIDR>
+                  Hosts and networks that are refused, whatever is allowed
+
+              --allow-env <NAME>
+                  Environment variables that may be read, by name; `*` for any characters
+
+              --secret <NAME>
+                  A secret of the configuration, put into requests outside the sandbox
+
+              --ask
+                  Ask on the terminal, once for each right that is not granted. Without a terminal nothing
+                  more is granted
+
+              --learn[=<HOW>]
+                  Write the smallest grant for what was denied into a configuration. `allow-reads` lets the
+                  agent read below the current directory
+
+                  Possible values:
+                  - strict:      Nothing more than what is granted: each denial may hide others, until the
+                    next run
+                  - allow-reads: Read below the current directory, so that one run shows more
+
+              --learn-file <FILE>
+                  Where that is written [default: oacp.learned.yaml]
     "#]]);
 }
 
@@ -200,12 +237,8 @@ fn usage_errors_end_with_3_and_a_suggestion() {
     "#]]);
     session.check(&["explain", "out_of_petrol"], expect![[r#"
         $ oacp explain out_of_petrol
-        ! error: invalid value 'out_of_petrol' for '<OUTCOME>'
-        !   [possible values: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval]
-        !
-        !   tip: a similar value exists: 'out_of_fuel'
-        !
-        ! For more information, try '--help'.
+        ! error: `out_of_petrol` is no outcome, no code of a denial and no run; did you mean `out_of_memory`?
+        !   hint: known here: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval, tool_not_granted, file_read_not_granted, file_write_not_granted, file_special, file_outside, file_wal_database, network_not_granted, network_denied, address_not_granted, address_denied, url_refused, header_refused, secret_reflected, env_not_granted
         exit 3
     "#]]);
 }
@@ -223,9 +256,9 @@ fn nothing_is_kept_before_something_is_run() {
     session.check(
         &["runs", "list"],
         expect![[r#"
-        $ oacp runs list
-        ! no runs in ~/oacp/runs
-    "#]],
+            $ oacp runs list
+            ! no runs in ~/oacp/runs; the bundle of a run with --bundle is where that said, and not listed
+        "#]],
     );
     session.check(
         &["key", "show"],

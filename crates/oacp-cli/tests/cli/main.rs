@@ -10,11 +10,15 @@
 )]
 
 mod agents;
+mod ask;
 mod config;
 mod demo;
 mod help;
 mod key;
+mod policy;
+mod rights;
 mod run;
 mod runs;
+mod secrets;
 mod session;
 mod verify;

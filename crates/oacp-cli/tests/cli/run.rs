@@ -95,7 +95,8 @@ fn json_is_one_object_in_success_and_failure() {
             "outcome",
             "result",
             "tool_calls",
-            "usage"
+            "usage",
+            "writes"
         ]
     );
     assert_eq!(answer["outcome"], "guest_error");
@@ -176,10 +177,11 @@ fn limits_end_a_run_and_say_how_to_raise_them() {
     session.check(
         &["run", "loop.py", "--level", "full"],
         expect![[r#"
-        $ oacp run loop.py --level full
-        ! error: level FULL cannot be given here: no transparency log is configured
-        exit 2
-    "#]],
+            $ oacp run loop.py --level full
+            ! error: level FULL cannot be given here: no transparency log is configured
+            !   hint: give --level execution, or --level basic
+            exit 2
+        "#]],
     );
 }
 

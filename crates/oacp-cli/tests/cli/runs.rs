@@ -43,11 +43,11 @@ fn runs_are_listed_shown_and_pruned() {
     session.check(
         &["runs", "show", "none"],
         expect![[r#"
-        $ oacp runs show none
-        ! error: no run `none`
-        !   hint: `oacp runs list` lists them
-        exit 3
-    "#]],
+            $ oacp runs show none
+            ! error: no run `none`
+            !   hint: `oacp runs` lists them; the bundle of a run with --bundle is where that said, and not listed
+            exit 3
+        "#]],
     );
 
     session.check(
@@ -88,7 +88,7 @@ fn runs_are_listed_shown_and_pruned() {
         removed 2 bundles, [size]
     "#]],
     );
-    assert_eq!(session.stdout(&["runs", "list"]).lines().count(), 1);
+    assert_eq!(session.stdout(&["runs"]).lines().count(), 1);
 }
 
 #[test]

@@ -137,6 +137,7 @@ impl Session {
     /// What differs from run to run is given a name.
     fn without_chance(&self, text: &str) -> String {
         let text = text.replace(self.dir.to_str().unwrap(), "[dir]");
+        let text = text.replace(env!("CARGO_BIN_EXE_oacp"), "oacp");
         let rules = [
             (
                 r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}",

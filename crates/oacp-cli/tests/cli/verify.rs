@@ -68,6 +68,8 @@ fn a_bundle_is_verified_and_run_again() {
           · the wall time
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
+
+        verified: signed for node `this machine`, run again with the same output; 10 things not checked
     "#]]);
     session.check(
         &["replay", "run.json"],
@@ -221,6 +223,18 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
         $ oacp key export node.trust.yaml --name build-1 --quiet
         wrote node.trust.yaml: give it to whoever verifies: oacp verify BUNDLE --trust node.trust.yaml
     "#]]);
+    // A trust file does not take the key from this machine.
+    let own = session.stdout(&[
+        "verify",
+        "run.json",
+        "--trust",
+        "node.trust.yaml",
+        "--no-replay",
+    ]);
+    assert!(
+        own.contains("supplier assertion: yes: this machine holds the node's key"),
+        "{own}"
+    );
     session.stdout(&["key", "new", "--force"]);
     session.check(&["verify", "run.json", "--trust", "node.trust.yaml", "--no-replay"], expect![[r#"
         $ oacp verify run.json --trust node.trust.yaml --no-replay
@@ -260,13 +274,16 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
           · the isolation: the node's claim, without evidence
           · the wall time
           · whether other runs were begun and never stated
+
+        verified: signed for node `build-1`, not run again: --no-replay; 10 things not checked
     "#]]);
     let foreign = session.oacp(&["verify", "run.json"]);
     assert_eq!(foreign.status.code(), Some(2));
+    let text = String::from_utf8(foreign.stderr).unwrap();
     assert!(
-        String::from_utf8(foreign.stderr)
-            .unwrap()
-            .contains("(foreign_node_key)")
+        text.contains("(foreign_node_key)")
+            && text.contains("which is not this machine's own, and no trust file was given"),
+        "{text}"
     );
     let shown = String::from_utf8(session.oacp(&["show", "run.json"]).stdout).unwrap();
     assert!(
@@ -371,6 +388,39 @@ fn a_redacted_copy_is_verified_and_holds_nothing_private() {
         report["report"]["execution_proof"]["verdict"],
         "not_checked"
     );
+    assert_eq!(
+        report["report"]["execution_proof"]["reason"],
+        "the bundle withholds the recording"
+    );
+    assert!(
+        session.stdout(&["verify", "public.json"]).ends_with(
+            "not run again: the bundle withholds the recording; 14 things not checked\n"
+        )
+    );
+    let shown = session.stdout(&["show", "public.json"]);
+    assert!(
+        shown.contains("re-executable, by whoever has the whole bundle"),
+        "{shown}"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |file: &str| {
+            let metadata = std::fs::metadata(session.path(file)).unwrap();
+            metadata.permissions().mode() & 0o777
+        };
+        session.stdout(&["key", "export", "node.trust.yaml"]);
+        // As the umask of whoever runs the tests lets any file be.
+        let plain = mode("agent.py") & 0o644;
+        assert_eq!(
+            (
+                mode("public.json"),
+                mode("node.trust.yaml"),
+                mode("run.json")
+            ),
+            (plain, plain, 0o600)
+        );
+    }
 }
 
 #[test]

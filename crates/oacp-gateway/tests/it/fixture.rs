@@ -1,5 +1,6 @@
 //! A node with fixed keys, and one function that takes an agent the whole way.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use oacp::source::Source;
 use oacp::time::Timestamp;
 use oacp::trust::Trust;
 use oacp::{Bundle, Expectation, Verified};
+use oacp_egress::Options;
 use oacp_gateway::{Agent, Call, Execution, Node, NodeOptions, execute, re_execute};
 use oacp_sandbox::{
     Cancel, Engine, EngineOptions, Language, Languages, Limits, Meter, Patience, Program,
@@ -54,13 +56,24 @@ pub fn language(language: Language) -> Program {
 pub fn node() -> &'static Node {
     static NODE: OnceLock<Node> = OnceLock::new();
     NODE.get_or_init(|| {
-        Node::new(NodeOptions {
-            key: SecretKey::from_bytes(&[1; 32]),
-            engine: engine(),
-            languages: languages(),
-            allowed: capabilities(&["echo", "add", "slow", "big", "broken", "panics", "secret"]),
-            state_dir: None,
-        })
+        let allowed = capabilities(&["echo", "add", "slow", "big", "broken", "panics", "secret"]);
+        node_of(engine(), allowed, Options::default())
+    })
+}
+
+/// A node that shares the engine with [`node`], under another ceiling and with another network.
+pub fn node_with(allowed: Capabilities, egress: Options) -> Node {
+    node_of(node().engine().clone(), allowed, egress)
+}
+
+fn node_of(engine: Engine, allowed: Capabilities, egress: Options) -> Node {
+    Node::new(NodeOptions {
+        key: SecretKey::from_bytes(&[1; 32]),
+        engine,
+        languages: languages(),
+        allowed,
+        egress,
+        state_dir: None,
     })
 }
 
@@ -71,7 +84,13 @@ pub fn trust() -> Trust {
 pub fn capabilities(tools: &[&str]) -> Capabilities {
     Capabilities {
         tools: tools.iter().map(|name| name.parse().unwrap()).collect(),
+        ..Capabilities::default()
     }
+}
+
+/// Capabilities as the statement writes them.
+pub fn grant(json: Value) -> Capabilities {
+    serde_json::from_value(json).unwrap()
 }
 
 /// The tools that a test's agent may find.
@@ -124,6 +143,10 @@ pub fn call(agent: Agent, input: Value) -> Call {
         input: input.to_string(),
         asked: capabilities(&["echo", "add", "slow", "big", "broken", "panics"]),
         tools: tools(),
+        working_directory: "/project".parse().unwrap(),
+        environment: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        ask: None,
         limits: Limits {
             fuel: 20_000_000_000,
             timeout_ms: 120_000,
@@ -173,13 +196,17 @@ impl Seen {
 }
 
 pub fn attest(call: Call) -> Execution {
+    attest_on(node(), call)
+}
+
+pub fn attest_on(node: &Node, call: Call) -> Execution {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let sandbox = node().spawn(None).unwrap();
-        execute(node(), &sandbox, call).await.unwrap()
+        let sandbox = node.spawn(None).unwrap();
+        execute(node, &sandbox, call).await.unwrap()
     })
 }
 
@@ -208,7 +235,16 @@ pub fn replay(verified: &Verified) -> ReplayVerdict {
 
 /// Runs, attests, verifies from the bytes, re-executes.
 pub fn see(call: Call) -> Seen {
-    let execution = attest(call);
+    see_on(node(), call)
+}
+
+/// Runs under exactly what the call asks for.
+pub fn see_granted(call: Call) -> Seen {
+    see_on(&node_with(call.asked.clone(), Options::default()), call)
+}
+
+pub fn see_on(node: &Node, call: Call) -> Seen {
+    let execution = attest_on(node, call);
     let verified = verify(&execution.bundle.to_bytes());
     let replay = replay(&verified);
     Seen {

@@ -13,4 +13,7 @@ mod component;
 mod determinism;
 mod examples;
 mod fixture;
+mod idioms;
+mod server;
 mod tools;
+mod wasi_http;

@@ -78,9 +78,9 @@ pub(super) fn signed_by_the_node(verified: &Verified, node: &SecretKey) -> Resul
 fn copy(verified: &Verified, recording: &Recording) -> Recording {
     let mut copy = Recording::new(recording.salt_key().clone());
     for event in verified.events().unwrap_or_default() {
-        if let Some(bytes) = event
-            .content()
-            .and_then(|content| verified.blob(&content.sha256))
+        for bytes in event
+            .contents()
+            .filter_map(|content| verified.blob(&content.sha256))
         {
             copy.add_blob(bytes);
         }

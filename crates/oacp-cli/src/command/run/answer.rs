@@ -3,21 +3,36 @@
 use std::path::Path;
 use std::time::Duration;
 
-use oacp::capability::Denial;
+use oacp::capability::{Denial, GuestPath};
+use oacp::event::{Change, Written};
 use oacp::id::ExecutionId;
 use oacp::outcome::Outcome;
 use oacp_gateway::Execution;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::command::denials as denials_of_a_run;
 use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, YELLOW};
 use crate::escape::{json_line, visible, visible_lines};
 use crate::failure::Failure;
 use crate::home::shown;
 use crate::measure;
 
+/// Whether denials are told here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denials {
+    Told,
+    /// What is learnt from them names each.
+    LeftToLearning,
+}
+
 /// Prints the result alone on standard output; or the failure, and the summary, on standard error.
-pub(super) fn print(execution: &Execution, file: &Path, console: &Console) -> Result<(), Failure> {
+pub(super) fn print(
+    execution: &Execution,
+    file: &Path,
+    denials: Denials,
+    console: &Console,
+) -> Result<(), Failure> {
     match &execution.failure {
         None => {
             let text = String::from_utf8_lossy(&execution.output);
@@ -41,27 +56,59 @@ pub(super) fn print(execution: &Execution, file: &Path, console: &Console) -> Re
             if !trace.is_empty() {
                 text.push_str(&format!("\n{}", visible_lines(&trace.join("\n"), "    ")));
             }
-            if let Some(denial) = execution
-                .denials
-                .last()
-                .filter(|_| execution.outcome == Outcome::Denied)
-            {
-                text.push_str(&format!("\n  {}", denial.to_string().replace('\n', "\n  ")));
-            }
             if let Some(hint) = hint(execution.outcome) {
                 text.push_str(&format!("\n  {CYAN}hint{CYAN:#}: {hint}"));
             }
             console.say(&text);
         }
     }
+    let denied = denials_of_a_run::text(&execution.denials);
+    if execution.outcome == Outcome::Denied {
+        // It is why there is no result.
+        console.say(denied.trim_end());
+    } else if !denied.is_empty() && denials == Denials::Told {
+        console.note(denied.trim_end());
+    }
+    for write in &execution.writes {
+        if let Some(why) = not_written(write.result) {
+            console.say(&format!(
+                "{RED}not written{RED:#}: {} ({}): {why}",
+                visible(write.path.as_str()),
+                word(&write.change)
+            ));
+        }
+    }
     console.note(&summary(execution, file));
     Ok(())
+}
+
+/// Why a change is not on disk.
+fn not_written(result: Written) -> Option<&'static str> {
+    match result {
+        Written::Done => None,
+        Written::Conflict => Some(
+            "it was changed by somebody else since the agent saw it; that is kept, and the agent's is in the bundle",
+        ),
+        Written::Failed => Some("the system refused"),
+        Written::NotDone => Some("it was not tried, because another change cannot be written"),
+    }
+}
+
+/// A word of a recording, as it is there.
+fn word(word: &impl Serialize) -> String {
+    match serde_json::to_value(word) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
 }
 
 fn hint(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::OutOfFuel => Some("allow more with --fuel N; 1,000,000 are a millisecond"),
         Outcome::OutOfMemory => Some("allow more with --memory-mb N"),
+        Outcome::Denied => Some(
+            "grant it, or let the agent catch it; `oacp run --ask` asks, `--learn` writes the grant",
+        ),
         Outcome::TimedOut => Some("allow more with --timeout MS, and for computing with --fuel N"),
         _ => None,
     }
@@ -73,6 +120,7 @@ fn summary(execution: &Execution, file: &Path) -> String {
         usage,
         tool_calls,
         denials,
+        writes,
         ..
     } = execution;
     let style = if *outcome == Outcome::Ok { GREEN } else { RED };
@@ -87,6 +135,19 @@ fn summary(execution: &Execution, file: &Path) -> String {
     );
     if *tool_calls > 0 {
         parts.push(measure::plural(*tool_calls as u64, "tool call"));
+    }
+    let done = writes
+        .iter()
+        .filter(|write| write.result == Written::Done)
+        .count();
+    if done > 0 {
+        parts.push(format!(
+            "{} written",
+            measure::plural(done as u64, "change")
+        ));
+    }
+    if done < writes.len() {
+        parts.push(format!("{RED}{} not written{RED:#}", writes.len() - done));
     }
     if !denials.is_empty() {
         parts.push(format!("{YELLOW}{} denied{YELLOW:#}", denials.len()));
@@ -107,7 +168,15 @@ pub(super) struct Answer<'a> {
     usage: UsageAnswer,
     tool_calls: usize,
     denials: &'a [Denial],
+    writes: Vec<WriteAnswer<'a>>,
     events: u64,
+}
+
+#[derive(Serialize)]
+struct WriteAnswer<'a> {
+    path: &'a GuestPath,
+    change: Change,
+    result: Written,
 }
 
 #[derive(Serialize)]
@@ -168,6 +237,15 @@ impl<'a> Answer<'a> {
             },
             tool_calls: execution.tool_calls,
             denials,
+            writes: execution
+                .writes
+                .iter()
+                .map(|write| WriteAnswer {
+                    path: &write.path,
+                    change: write.change,
+                    result: write.result,
+                })
+                .collect(),
             events: execution.events,
         })
     }

@@ -2,19 +2,20 @@
 
 use std::fmt::Write;
 
-use oacp::Verified;
+use oacp::capability::Denial;
 use oacp::digest::Digest;
-use oacp::event::{CallOutcome, Event, LogLevel};
+use oacp::event::{CallOutcome, Change, Event, Found, LogLevel, Written};
 use oacp::recording::Content;
 use oacp::refusal::Refusal;
 use oacp::statement::{ExecutionStatement, Reexecutable};
 use oacp::time::Timestamp;
+use oacp::{Private, Verified};
 use serde_json::{Value, json};
 
 use super::Shown;
 use crate::console::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::escape::visible;
-use crate::measure;
+use crate::{measure, rights};
 
 /// How much is shown where not all is asked for.
 const EVENTS_SHOWN: usize = 20;
@@ -97,20 +98,16 @@ fn statement(text: &mut String, shown: &Shown) -> std::fmt::Result {
             visible(&statement.runtime.engine)
         ),
     )?;
-    let tools: Vec<&str> = grant
-        .capabilities
-        .tools
-        .iter()
-        .map(|tool| tool.as_str())
-        .collect();
-    field(
-        "rights",
-        if tools.is_empty() {
-            "none".to_owned()
-        } else {
-            format!("tools {}", tools.join(", "))
-        },
-    )?;
+    let rights = rights::lines(&grant.capabilities);
+    for (number, right) in rights.iter().enumerate() {
+        field(
+            if number == 0 { "rights" } else { "" },
+            visible(right).into_owned(),
+        )?;
+    }
+    if rights.is_empty() {
+        field("rights", "none".to_owned())?;
+    }
     for (name, value) in [
         ("nonce", statement.nonce.as_ref().map(AsRef::as_ref)),
         ("audience", statement.audience.as_ref().map(AsRef::as_ref)),
@@ -137,10 +134,28 @@ fn statement(text: &mut String, shown: &Shown) -> std::fmt::Result {
     ));
     field("used", used.join(" · "))?;
     match &statement.reexecutable {
-        Reexecutable::Yes => field("again", "re-executable".to_owned()),
+        Reexecutable::Yes => field("again", reexecutable(shown).to_owned()),
         Reexecutable::No { reason } => {
             field("again", format!("not re-executable: {}", visible(reason)))
         }
+    }
+}
+
+/// The statement says that the run can be repeated; by whom depends on what this copy holds.
+fn reexecutable(shown: &Shown) -> &'static str {
+    let needed = [
+        Private::Events,
+        Private::Input,
+        Private::Output,
+        Private::Source,
+    ];
+    if needed
+        .iter()
+        .all(|private| shown.bundle.private().contains(private))
+    {
+        "re-executable"
+    } else {
+        "re-executable, by whoever has the whole bundle: this copy withholds what it takes"
     }
 }
 
@@ -198,6 +213,7 @@ fn line(event: &Event, verified: &Verified, all: bool) -> String {
         Event::Start {
             seed,
             clock_start_ms,
+            working_directory,
         } => {
             let clock = Timestamp::from_unix_ms(i64::try_from(*clock_start_ms).unwrap_or(i64::MAX));
             let seed = seed.to_string();
@@ -207,8 +223,9 @@ fn line(event: &Event, verified: &Verified, all: bool) -> String {
                 seed.get(..12).unwrap_or(&seed)
             };
             format!(
-                "start       clock {clock}  seed {seed}{}",
-                if all { "" } else { "…" }
+                "start       clock {clock}  seed {seed}{}  in {}",
+                if all { "" } else { "…" },
+                visible(working_directory.as_str())
             )
         }
         Event::ToolCall {
@@ -259,13 +276,101 @@ fn line(event: &Event, verified: &Verified, all: bool) -> String {
             format!("log {level:<7} {}", excerpt(message.as_bytes(), all))
         }
         Event::Denial { call, denial } => {
-            let first = denial.to_string();
+            format!("{YELLOW}denial{YELLOW:#} {call:<4} {}", first_line(denial))
+        }
+        Event::Granted {
+            call,
+            denial,
+            scope,
+        } => format!(
+            "{YELLOW}granted{YELLOW:#} {call:<3} {} {}  {DIM}somebody was asked, and said yes for this {}{DIM:#}",
+            visible(&denial.capability),
+            visible(&denial.asked),
+            visible(scope)
+        ),
+        Event::HttpRequest {
+            call,
+            method,
+            url,
+            headers,
+            body,
+        } => {
+            let mut line = format!(
+                "http {call:<6} {BOLD}{} {}{BOLD:#}",
+                visible(method),
+                visible(url)
+            );
+            if all {
+                line.push_str(&format!("  headers {}", content(headers, verified, all)));
+            }
+            if body.size > 0 {
+                line.push_str(&format!("  body {}", content(body, verified, all)));
+            }
+            line
+        }
+        Event::FileOpened {
+            path,
+            content: bytes,
+        } => format!(
+            "read        {BOLD}{}{BOLD:#}  {}",
+            visible(path.as_str()),
+            content(bytes, verified, all)
+        ),
+        Event::FileStatus { path, found, size } => {
+            let found = match found {
+                Found::File => format!("a file, {}", measure::bytes(*size)),
+                Found::Directory => "a directory".to_owned(),
+                Found::Absent => "nothing there".to_owned(),
+                Found::Special => "no regular file".to_owned(),
+                Found::Outside => "a link to what is not granted".to_owned(),
+                Found::Unreadable => "unreadable".to_owned(),
+            };
+            format!("stat        {}  {found}", visible(path.as_str()))
+        }
+        Event::DirectoryListed { path, entries } => format!(
+            "list        {}  {}",
+            visible(path.as_str()),
+            content(entries, verified, all)
+        ),
+        Event::Environment { variables } => {
+            format!("environment {}", content(variables, verified, all))
+        }
+        Event::WriteBack {
+            path,
+            change,
+            content: bytes,
+            result,
+            ..
+        } => {
+            let change = match change {
+                Change::Created => "created",
+                Change::Replaced => "replaced",
+                Change::Removed => "removed",
+                Change::DirectoryCreated => "directory created",
+                Change::DirectoryRemoved => "directory removed",
+            };
+            let (style, result) = match result {
+                Written::Done => (GREEN, "done"),
+                Written::Conflict => (RED, "not written: somebody else had changed it"),
+                Written::Failed => (RED, "not written: the system refused"),
+                Written::NotDone => (RED, "not written, after another failed"),
+            };
+            let bytes = bytes
+                .as_ref()
+                .map(|bytes| format!("  {}", content(bytes, verified, all)))
+                .unwrap_or_default();
             format!(
-                "{YELLOW}denial{YELLOW:#} {call:<4} {}",
-                first.lines().next().unwrap_or_default()
+                "write       {BOLD}{}{BOLD:#}  {change}, {style}{result}{style:#}{bytes}",
+                visible(path.as_str())
             )
         }
     }
+}
+
+fn first_line(denial: &Denial) -> String {
+    // Its text escapes what a guest chose.
+    let text = denial.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn content(content: &Content, verified: &Verified, all: bool) -> String {

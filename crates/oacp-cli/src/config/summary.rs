@@ -1,0 +1,56 @@
+//! A configuration in lines that a person can judge before accepting it.
+
+use super::{Egress, RunOptions, Source};
+use crate::home::shown;
+use crate::{measure, rights};
+
+impl RunOptions {
+    /// What it grants, sets and would start, one line each.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = rights::lines(&self.capabilities);
+        let granted = |name| {
+            let mut secrets = self.capabilities.secrets.iter();
+            secrets.any(|secret| &secret.name == name)
+        };
+        for definition in self.secrets.iter() {
+            let name = &definition.grant.name;
+            let from = match &definition.source {
+                Source::Env(variable) => format!("the variable {variable}"),
+                Source::File(file) => format!("the file {}", shown(file)),
+                // Said in full: it runs on this machine, outside the sandbox.
+                Source::Command(words, _) => format!("what this program prints: {words:?}"),
+            };
+            let unused = if granted(name) { "" } else { " (not granted)" };
+            lines.push(format!("secret {name} is taken from {from}{unused}"));
+        }
+        let Egress {
+            proxy,
+            ca_file,
+            timeout,
+        } = &self.egress;
+        // Shown without user and password.
+        lines.extend(proxy.iter().map(|proxy| {
+            let shown = format!("{proxy:?}");
+            let url = shown.trim_start_matches("Proxy(").trim_end_matches(')');
+            format!("requests go through the proxy {url}")
+        }));
+        lines.extend(
+            ca_file
+                .iter()
+                .map(|file| format!("trusts the certificates of {}", shown(file))),
+        );
+        lines.extend(
+            timeout
+                .iter()
+                .map(|timeout| format!("requests may take {}", measure::duration(*timeout))),
+        );
+        let limits = &self.limits;
+        lines.push(format!(
+            "limits: {} of memory, {} fuel",
+            measure::bytes(limits.memory_bytes_max as u64),
+            measure::count(limits.fuel)
+        ));
+        lines.extend(self.level.iter().map(|level| format!("level {level}")));
+        lines
+    }
+}

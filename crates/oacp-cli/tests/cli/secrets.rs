@@ -1,0 +1,255 @@
+//! Secrets: where their values come from, and that they show nowhere.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
+use expect_test::expect;
+
+use crate::session::Session;
+
+const VALUE: &str = "s3cr3t/value+with \"quotes\" 0123456789";
+
+/// An HTTP server on this machine that answers what `answer` makes of each request's text.
+fn server(answer: fn(&str) -> String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                request.push(byte[0]);
+            }
+            let body = answer(&String::from_utf8_lossy(&request));
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    port
+}
+
+fn configure(session: &Session, port: u16, from: &str) {
+    session.write(
+        "oacp.yaml",
+        format!(
+            "secrets:\n  TOKEN:\n    from: {from}\n    host: \"127.0.0.1:{port}\"\n    header: \"X-Token\"\n    prefix: \"Key \"\n\
+             sandbox:\n  capabilities:\n    network: [{{ host: \"127.0.0.1:{port}\", private: true }}]\n    env: [\"*\"]\n    secrets: [TOKEN]\n"
+        ),
+    );
+}
+
+const FETCH: &str = "import os, urllib.request\ndef run(url):\n    print(os.environ)\n    print(os.environ.get('TOKEN'))\n    return urllib.request.urlopen(url).read().decode()\n";
+
+/// The forms in which a value could lie somewhere.
+fn forms() -> Vec<Vec<u8>> {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    let percent: String = VALUE.bytes().map(|b| format!("%{b:02X}")).collect();
+    let json = serde_json::to_string(VALUE).unwrap();
+    vec![
+        VALUE.as_bytes().to_vec(),
+        json.trim_matches('"').as_bytes().to_vec(),
+        // Its middle, which is the same at every alignment of three bytes.
+        STANDARD_NO_PAD.encode(VALUE).into_bytes(),
+        STANDARD_NO_PAD.encode(&VALUE[1..]).into_bytes(),
+        STANDARD_NO_PAD.encode(&VALUE[2..]).into_bytes(),
+        URL_SAFE_NO_PAD.encode(VALUE).into_bytes(),
+        percent.to_lowercase().into_bytes(),
+        percent.into_bytes(),
+        VALUE.replace(' ', "%20").into_bytes(),
+    ]
+}
+
+fn assert_absent(bytes: &[u8], place: &str) {
+    for form in forms() {
+        assert!(
+            !bytes.windows(form.len()).any(|window| window == form),
+            "{place} holds {}",
+            String::from_utf8_lossy(&form)
+        );
+    }
+}
+
+/// No file below holds the value in any form; bundles' blobs are looked into.
+fn search(dir: &Path) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            search(&path);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        assert_absent(&bytes, path.to_str().unwrap());
+        let blobs = serde_json::from_slice::<serde_json::Value>(&bytes)
+            .ok()
+            .and_then(|json| json["blobs"].as_object().cloned());
+        for blob in blobs.unwrap_or_default().values() {
+            use base64::Engine;
+            let blob = base64::engine::general_purpose::STANDARD.decode(blob.as_str().unwrap());
+            assert_absent(&blob.unwrap(), path.to_str().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_sent_and_shows_nowhere() {
+    let session = Session::with_runtimes("secret");
+    session.write("agent.py", FETCH);
+    let port = server(|request| {
+        let sent = request.contains(&format!("x-token: Key {VALUE}"))
+            || request.contains(&format!("X-Token: Key {VALUE}"));
+        format!("sent: {sent}")
+    });
+    configure(&session, port, "{ env: TOKEN }");
+    let url = format!("\"http://127.0.0.1:{port}/\"");
+    let arguments = ["run", "agent.py", "--config", "oacp.yaml", "--input", &url];
+    let output = session
+        .command(&arguments)
+        .env("TOKEN", VALUE)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "\"sent: true\"\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_absent(&output.stderr, "standard error");
+    search(&session.path(""));
+
+    // A server that gives it back, plainly and encoded.
+    for answer in [
+        (|request: &str| request.to_owned()) as fn(&str) -> String,
+        |_: &str| {
+            use base64::Engine;
+            base64::engine::general_purpose::STANDARD.encode(VALUE)
+        },
+    ] {
+        let port = server(answer);
+        configure(&session, port, "{ env: TOKEN }");
+        let url = format!("\"http://127.0.0.1:{port}/\"");
+        let arguments = ["run", "agent.py", "--config", "oacp.yaml", "--input", &url];
+        let output = session
+            .command(&arguments)
+            .env("TOKEN", VALUE)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("secret_reflected"), "{text}");
+        assert_absent(&output.stdout, "standard output");
+        assert_absent(&output.stderr, "standard error");
+        search(&session.path(""));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_said_without_its_value() {
+    let session = Session::new("secret-mistakes");
+    session.write("agent.py", FETCH);
+    let run = ["run", "agent.py", "--config", "oacp.yaml"];
+    configure(&session, 80, "{ env: NOT_SET }");
+    session.check(
+        &run,
+        expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: the secret `TOKEN` cannot be had
+        !   cause: the environment variable `NOT_SET` is not set
+        exit 3
+    "#]],
+    );
+    configure(&session, 80, "{ file: short.key }");
+    let key = session.write("short.key", "hunter2\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        session.check(
+            &run,
+            expect![[r#"
+            $ oacp run agent.py --config oacp.yaml
+            ! error: the secret `TOKEN` cannot be had
+            !   cause: `[dir]/short.key` can be read by others (mode 644)
+            !   hint: chmod 600 ~/short.key
+            exit 3
+        "#]],
+        );
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    session.check(
+        &run,
+        expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: the secret `TOKEN` is refused
+        !   cause: the value has 7 bytes, a secret needs at least 16
+        exit 3
+    "#]],
+    );
+    configure(
+        &session,
+        80,
+        "{ command: [\"sh\", \"-c\", \"echo hunter2hunter2hunter2; exit 4\"] }",
+    );
+    session.check(
+        &run,
+        expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: the secret `TOKEN` cannot be had
+        !   cause: `sh` ended with exit status: 4
+        exit 3
+    "#]],
+    );
+    configure(&session, 80, "{ command: [\"no-such-program\"] }");
+    session.check(
+        &run,
+        expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: the secret `TOKEN` cannot be had
+        !   cause: `no-such-program` cannot be started
+        !   cause: No such file or directory (os error 2)
+        exit 3
+    "#]],
+    );
+    configure(&session, 80, "{ vault: x }");
+    session.check(
+        &run,
+        expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: oacp.yaml:3:13: unknown value `vault`
+        !   hint: known here: `env`, `file`, `command`
+        exit 3
+    "#]],
+    );
+    session.write(
+        "oacp.yaml",
+        "secrets:\n  TOKEN: { from: { env: T }, host: \"*.example.com\", header: X }\n",
+    );
+    session.check(&run, expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: oacp.yaml:2:10: secret `TOKEN` needs an exact `host` or `host:port`, found `*.example.com:443`
+        exit 3
+    "#]]);
+    session.write(
+        "oacp.yaml",
+        "secrets:\n  TOKEN: { from: { env: T }, host: example.com }\n",
+    );
+    session.check(&run, expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: oacp.yaml:2:10: secret `TOKEN` needs one of `header` (with an optional `prefix`) and `query`
+        exit 3
+    "#]]);
+    session.write(
+        "oacp.yaml",
+        "sandbox: { capabilities: { secrets: [TOKNE] } }\nsecrets:\n  TOKEN: { from: { env: T }, host: example.com, header: X }\n",
+    );
+    session.check(&run, expect![[r#"
+        $ oacp run agent.py --config oacp.yaml
+        ! error: oacp.yaml:1:38: no secret `TOKNE` is defined; did you mean `TOKEN`?
+        !   hint: write it into the configuration: secrets: { TOKNE: { from: { env: TOKNE }, host: "api.example.com", header: "Authorization", prefix: "Bearer " } }
+        exit 3
+    "#]]);
+}
