@@ -2,16 +2,20 @@
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: demo test test-rust test-interop test-fuzz test-guests test-system bench lint guests
+.PHONY: demo test test-rust test-mutations test-interop test-fuzz test-guests test-system bench lint guests
 
 demo:
 	$(CARGO) run --release -- demo
 
-test: test-rust test-interop test-fuzz test-guests
+test: test-rust test-mutations test-interop test-fuzz test-guests
 
 test-rust:
 	$(CARGO) $(NEXTEST) --workspace
 	$(CARGO) test --workspace --doc
+
+# Takes guards out, one after the other, and demands that the escape suite sees it.
+test-mutations:
+	tests/mutations/run
 
 # Unmodified third parties verify what this program wrote. Installs them into target/, pinned.
 test-interop:
@@ -21,8 +25,9 @@ test-interop:
 test-fuzz:
 	fuzz/smoke
 
-# Rebuilds the JavaScript runtime and compares its digest with the pinned one.
+# Rebuilds the JavaScript runtime and compares its digest with the pinned one. Compares the file idioms with this machine's own Python.
 test-guests:
+	tests/idioms/check
 	guests/javascript/check-reproducible.sh
 
 # What needs root: a full disk.

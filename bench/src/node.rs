@@ -57,6 +57,7 @@ pub fn node_allowing(meter: Meter, allowed: Capabilities) -> Node {
         allowed,
         egress: Options::default(),
         state_dir: None,
+        withheld: Vec::new(),
     })
 }
 

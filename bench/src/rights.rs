@@ -32,17 +32,18 @@ fn judging() {
         serde_json::from_value(json!({ "file_read": paths, "network": { "allowlist": hosts } }))
             .expect("capabilities");
     let grant = Grant::attenuate(&capabilities, &capabilities);
-    let granted: GuestPath = "/srv/data/part-99/2026/11/sales.csv".parse().expect("a path");
-    let other: GuestPath = "/srv/other/part-99/2026/11/sales.csv".parse().expect("a path");
+    let granted: GuestPath = "/srv/data/part-99/2026/11/sales.csv"
+        .parse()
+        .expect("a path");
+    let other: GuestPath = "/srv/other/part-99/2026/11/sales.csv"
+        .parse()
+        .expect("a path");
     let target = |url| Target::parse(url).expect("a URL");
     let (reached, elsewhere) = (
         target("https://api.part-99.example.com/v1"),
         target("https://api.elsewhere.example.com/v1"),
     );
-    let mut table = Table::new(
-        "Judging against 100 patterns",
-        &["what", "time", "goal"],
-    );
+    let mut table = Table::new("Judging against 100 patterns", &["what", "time", "goal"]);
     let mut row = |what: &str, judge: &dyn Fn()| {
         let times = (0..200).map(|_| {
             let begun = Instant::now();
@@ -52,9 +53,13 @@ fn judging() {
         let time = format!("{:.2} µs", median(times.collect()).as_secs_f64() * 1e6);
         table.row([what.to_owned(), time, "≤ 5 µs".to_owned()]);
     };
-    row("a file that is granted", &|| assert!(grant.allows_read(&granted).is_ok()));
+    row("a file that is granted", &|| {
+        assert!(grant.allows_read(&granted).is_ok())
+    });
     row("a file that is not", &|| assert!(!grant.shows(&other)));
-    row("a URL that is granted", &|| assert!(grant.allows_target(&reached).is_ok()));
+    row("a URL that is granted", &|| {
+        assert!(grant.allows_target(&reached).is_ok())
+    });
     row("a URL that is not, with its denial", &|| {
         assert!(grant.allows_target(&elsewhere).is_err());
     });
@@ -73,11 +78,24 @@ fn reading() {
     let sandbox = node.spawn(None).expect("a sandbox");
     let mut table = Table::new(
         "Reading a file of 1 MiB, recorded",
-        &["agent", "reads", "does not", "more", "`std::fs::read`", "goal"],
+        &[
+            "agent",
+            "reads",
+            "does not",
+            "more",
+            "`std::fs::read`",
+            "goal",
+        ],
     );
     let agents = [
-        ("agent.py", "def run(path):\n    return len(open(path, 'rb').read()) if path else 0\n"),
-        ("agent.js", "import { files } from 'oacp';\nexport const run = (path) => (path ? files.readBytes(path).length : 0);\n"),
+        (
+            "agent.py",
+            "def run(path):\n    return len(open(path, 'rb').read()) if path else 0\n",
+        ),
+        (
+            "agent.js",
+            "import { files } from 'oacp';\nexport const run = (path) => (path ? files.readBytes(path).length : 0);\n",
+        ),
     ];
     for (name, text) in agents {
         let mut times: [Vec<Duration>; 3] = Default::default();

@@ -108,7 +108,7 @@ class Run:
             instance(agent("tools"), start=self._tool)
             instance(agent("log"), log=lambda level, message: self.logs.append((level, message)))
             instance(agent("http"), start=self._http)
-            instance(agent("files"), working_directory=lambda: "/work", read=self._read, write=self._write, list=self._list, status=self._status,
+            instance(agent("files"), working_directory=lambda: "/desk", read=self._read, write=self._write, list=self._list, status=self._status,
                      make_directory=self._make_directory, remove=self._remove, rename=self._rename)
             instance(agent("environment"), variables=lambda: sorted(self.environment.items()), get=self._variable)
             instance(agent("denials"), latest=lambda: self.latest)
@@ -197,14 +197,14 @@ class Run:
         return record(call=first[1], outcome=outcome)
 
     def _path(self, path, right="read"):
-        path = posixpath.normpath(posixpath.join("/work", path))
-        if not path.startswith("/work") or (right == "write" and path.startswith("/work/read-only")):
+        path = posixpath.normpath(posixpath.join("/desk", path))
+        if not path.startswith("/desk") or (right == "write" and path.startswith("/desk/read-only")):
             capability = f"file_{right}"
             raise Failure("denied", f"{capability} `{path}` is not granted", denial(f"{capability}_not_granted", capability, path, f"--allow-{right} {path}"))
         return path
 
     def _there(self, path):
-        return path == "/work" or path in self.files
+        return path == "/desk" or path in self.files
 
     def _is_file(self, path):
         return isinstance(self.files.get(path), bytes)
@@ -278,7 +278,7 @@ class Run:
 # Agents are modules of these, followed by the body of `run`.
 HEAD = 'import { files, env, tools, log, FileError, CapabilityDenied } from "oacp";\nexport async function run(input) {\n'
 B = "http://here.example"
-FILES = {"/work/a.txt": "grüße\n".encode(), "/work/b.json": b'\xef\xbb\xbf{"k":[1]}', "/work/d": None, "/work/d/x": b"\xff\x00", "/work/read-only": None}
+FILES = {"/desk/a.txt": "grüße\n".encode(), "/desk/b.json": b'\xef\xbb\xbf{"k":[1]}', "/desk/d": None, "/desk/d/x": b"\xff\x00", "/desk/read-only": None}
 ENVIRONMENT = {"APP_MODE": "test", "USER": "ada"}
 # What a case sees of a promise that is rejected.
 CAUGHT = "const caught = async (f) => { try { return await f(); } catch (e) { return [e.name, e.code ?? e.cause?.code ?? null, e instanceof Error]; } };\n"
@@ -360,9 +360,9 @@ RESULTS = [
      " return [await all(a), await all(b), s.locked, await caught(() => all(e)), await all(ReadableStream.from([3, 4])), cancelled];", [[1, 2], [1, 2], True, ["RangeError", None, True], [3, 4], "yes"]),
     ("formatted", f"const {{ format }} = {{ format: null }}; const r = await fetch('{B}/echo'); console.log(r); console.log(env); return null;", None),
 
-    ("files, read", "return [files.readText('a.txt'), files.readBytes('/work/d/x').length, files.readJson('b.json'), files.list('.'), files.list('d'), files.status('a.txt'), files.status('d'), files.status('no'), files.exists('no'), files.exists('d'), files.workingDirectory()];",
+    ("files, read", "return [files.readText('a.txt'), files.readBytes('/desk/d/x').length, files.readJson('b.json'), files.list('.'), files.list('d'), files.status('a.txt'), files.status('d'), files.status('no'), files.exists('no'), files.exists('d'), files.workingDirectory()];",
      ["grüße\n", 2, {"k": [1]}, [{"name": "a.txt", "kind": "file"}, {"name": "b.json", "kind": "file"}, {"name": "d", "kind": "directory"}, {"name": "read-only", "kind": "directory"}],
-      [{"name": "x", "kind": "file"}], {"kind": "file", "size": 8}, {"kind": "directory", "size": 0}, None, False, True, "/work"]),
+      [{"name": "x", "kind": "file"}], {"kind": "file", "size": 8}, {"kind": "directory", "size": 0}, None, False, True, "/desk"]),
     ("files, written", "files.write('n', 'ü'); files.append('n', new Uint8Array([33])); files.create('m'); files.write('o', new DataView(new ArrayBuffer(3), 1)); files.rename('m', 'p'); files.makeDirectory('e/f/g', { recursive: true });"
      " files.makeDirectory('e/f/g', { recursive: true }); files.makeDirectory('h'); files.remove('h'); files.write('n2', new Uint16Array([1]).buffer);"
      " return [files.readText('n'), files.status('o').size, files.exists('m'), files.exists('p'), files.status('e/f/g').kind, files.exists('h'), files.write('n', ''), files.readText('n')];",
@@ -372,8 +372,8 @@ RESULTS = [
      [[True, "FileError", code, path] for code, path in [("not_found", "no"), ("exists", "a.txt"), ("is_directory", "d"), ("not_utf8", "d/x"), ("not_json", "a.txt"), ("not_empty", "d"), ("exists", "a.txt"), ("not_found", "q/r")]]),
     ("files, arguments", "return [await caught(() => files.readText(1)), await caught(() => files.write('x', { a: 1 })), await caught(() => files.rename('a'))];", [["TypeError", None, True]] * 3),
     ("files, denied", "try { files.write('read-only/x', ''); } catch (e) { return [e instanceof CapabilityDenied, e.code, e.capability, e.asked, e.call, e.message]; }",
-     [True, "file_write_not_granted", "file_write", "/work/read-only/x", 1,
-      'file_write `/work/read-only/x` is not granted, by default deny; to allow it: --allow-write /work/read-only/x, or file_write: ["/work/read-only/x"]']),
+     [True, "file_write_not_granted", "file_write", "/desk/read-only/x", 1,
+      'file_write `/desk/read-only/x` is not granted, by default deny; to allow it: --allow-write /desk/read-only/x, or file_write: ["/desk/read-only/x"]']),
     ("the global", "return [oacp.files === files, oacp.env === env, oacp.FileError === FileError, typeof process];", [True, True, True, "undefined"]),
 
     ("environment", "return [env.USER, { ...env }, JSON.stringify(env), Object.keys(env), 'USER' in env, env.APP_NONE, env.toJSON, env[Symbol.iterator], `${env}`];",
@@ -387,7 +387,7 @@ ERRORS = [
     ("denial of a file", "await tools.call('add', { x: 1, y: 1 });\nfiles.readText('/etc/passwd');", "CapabilityDenied: file_read `/etc/passwd` is not granted, by default deny; to allow it: --allow-read /etc/passwd, or file_read: [\"/etc/passwd\"]", 2),
     ("an earlier denial", "let first; try { files.readText('/etc/passwd'); } catch (e) { first = e; } try { files.readText('/etc/shadow'); } catch {} throw new Error('no', { cause: first });", "Error: no", 1),
     ("denial of a tool", "await tools.call('secret');", "CapabilityDenied: tool `secret` is not granted, by default deny; to allow it: --allow-tool secret, or tool: [\"secret\"]", 1),
-    ("failure of a file", "files.readText('no');", "FileError: there is no `/work/no`", None),
+    ("failure of a file", "files.readText('no');", "FileError: there is no `/desk/no`", None),
     ("failure of the network", "await fetch('https://fails-connect.example/x');", "TypeError: fetch failed: it did not work", None),
     ("no address", "await fetch('/x');", "TypeError: `/x` is not an absolute URL", None),
     ("a name of Node.js", "return process.env.X;", "ReferenceError: process is not defined; the input is what `run(input)` is given, and the environment is `oacp.env`", None),

@@ -26,8 +26,8 @@ DENIED_NET = {"code": "network_not_granted", "capability": "network", "asked": "
               "rule": "default deny", "fix": ["--allow-net h.test:80"]}
 DENIED_ENV = {"code": "env_not_granted", "capability": "env", "asked": "API_KEY", "nearest": None, "rule": "default deny",
               "fix": ["--allow-env API_KEY"]}
-DENIED_FILE = {"code": "file_write_not_granted", "capability": "file_write", "asked": "/work/out.txt", "nearest": None,
-               "rule": "default deny", "fix": ["--allow-write /work/out.txt", 'file_write: ["/work/out.txt"]']}
+DENIED_FILE = {"code": "file_write_not_granted", "capability": "file_write", "asked": "/desk/out.txt", "nearest": None,
+               "rule": "default deny", "fix": ["--allow-write /desk/out.txt", 'file_write: ["/desk/out.txt"]']}
 TOOLS = {
     "add": lambda a: (a.get("delay", 0), ("ok", a["x"] + a["y"])),
     "secret": lambda a: (0, ("err", ("denied", "tool `secret` is not granted", DENIAL))),
@@ -358,25 +358,25 @@ class Checker:
             for name in ("tmp", "work"):
                 pathlib.Path(root, name).mkdir()
             pathlib.Path(root, "work", "in.txt").write_text("found")
-            seen = {"directory": root, "working_directory": "/work"}
-            run = self.run("import os\ndef run(i): return [os.getcwd(), open('in.txt').read(), open('/work/in.txt').read()]", **seen)
-            self.check("working directory", run.result == '["/work","found","found"]', run.error and run.error.trace)
+            seen = {"directory": root, "working_directory": "/desk"}
+            run = self.run("import os\ndef run(i): return [os.getcwd(), open('in.txt').read(), open('/desk/in.txt').read()]", **seen)
+            self.check("working directory", run.result == '["/desk","found","found"]', run.error and run.error.trace)
             run = self.run("import os\ndef run(i): return os.getcwd()", directory=root, working_directory="/nowhere")
             self.check("working directory that is not there", run.result == '"/"', run.error)
             told = {**seen, "writable": False, "latest": (7, DENIED_FILE)}
-            message = ("PermissionError: file_write `/work/out.txt` is not granted (default deny); to allow it: "
-                       '--allow-write /work/out.txt, or file_write: ["/work/out.txt"]')
-            for name in ("out.txt", "/work/out.txt", "./a/../out.txt"):
+            message = ("PermissionError: file_write `/desk/out.txt` is not granted (default deny); to allow it: "
+                       '--allow-write /desk/out.txt, or file_write: ["/desk/out.txt"]')
+            for name in ("out.txt", "/desk/out.txt", "./a/../out.txt"):
                 run = self.run(f"def run(i):\n    open({name!r}, 'w')", **told)
                 self.check("a file's denial", run.error and (run.error.denied, run.error.message, run.error.location.line) == (7, message, 2), run.error and vars(run.error))
             run = self.run("def run(i):\n    open('other.txt', 'w')", **told)
             self.check("another file's denial", run.error and run.error.denied is None and run.error.message.startswith("PermissionError: [Errno"), run.error and vars(run.error))
             run = self.run("import pathlib\ndef run(i):\n    try: pathlib.Path('out.txt').write_text('x')\n    except PermissionError: raise ValueError('no report')", **told)
-            self.check("a file's denial as a context", run.error and run.error.denied == 7 and run.error.message.startswith("ValueError: no report (file_write `/work/out.txt`"), run.error and vars(run.error))
+            self.check("a file's denial as a context", run.error and run.error.denied == 7 and run.error.message.startswith("ValueError: no report (file_write `/desk/out.txt`"), run.error and vars(run.error))
             run = self.run("import oacp\ndef run(i):\n    try: open('out.txt', 'w')\n    except PermissionError as e: d = oacp.denial(e)\n"
                            "    return [d.code, d.asked, d.fix[0], d.call, str(d), oacp.denial(ValueError()), oacp.denial(PermissionError('x'))]", **told)
-            self.check("oacp.denial", run.result == '["file_write_not_granted","/work/out.txt","--allow-write /work/out.txt",7,"file_write `/work/out.txt` is not granted",null,null]', run.result or run.error.trace)
-            self.idioms("files", {"directory": "/work"}, {"directory": root + "/work"}, **seen)
+            self.check("oacp.denial", run.result == '["file_write_not_granted","/desk/out.txt","--allow-write /desk/out.txt",7,"file_write `/desk/out.txt` is not granted",null,null]', run.result or run.error.trace)
+            self.idioms("files", {"directory": "/desk"}, {"directory": root + "/desk"}, **seen)
 
     def http(self):
         for name, source, wanted in HTTP:

@@ -5,11 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 
+use oacp::capability::OWN_SETTINGS;
+
 /// Where everything is kept.
 pub(crate) const OACP_HOME: &str = "OACP_HOME";
-
-/// Every `OACP_…` name that this program reads. No run is given them, whatever is granted. A new one is added here.
-pub(crate) const OWN_NAMES: [&str; 1] = [OACP_HOME];
 
 /// What a run is offered, of which its grant decides: all but OACP's own names, and those that a secret is taken from.
 /// What is no text cannot be recorded as text, and is left out.
@@ -22,7 +21,7 @@ pub(crate) fn offered(secrets_from: &BTreeSet<String>) -> BTreeMap<String, Strin
 
 /// Whether a name is never offered.
 pub(crate) fn is_withheld(name: &str, secrets_from: &BTreeSet<String>) -> bool {
-    OWN_NAMES.contains(&name) || secrets_from.contains(name)
+    OWN_SETTINGS.contains(&name) || secrets_from.contains(name)
 }
 
 #[cfg(test)]
@@ -39,7 +38,10 @@ mod tests {
                 let is_setting = name.strip_prefix("OACP_").is_some_and(|rest| {
                     !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
                 });
-                assert!(!is_setting || OWN_NAMES.contains(&name), "{name} in {file}");
+                assert!(
+                    !is_setting || OWN_SETTINGS.contains(&name),
+                    "{name} in {file}"
+                );
             }
         }
     }

@@ -47,6 +47,11 @@ impl Home {
         create_private_dir(&self.dir)
     }
 
+    /// The directory itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.dir
+    }
+
     pub(crate) fn key_file(&self) -> PathBuf {
         self.dir.join("node.key")
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -55,6 +55,16 @@ pub(crate) fn variables(definitions: &Definitions) -> BTreeSet<String> {
             Source::File(_) | Source::Command(..) => None,
         })
         .collect()
+}
+
+/// The files that secrets are taken from: no guest sees them either.
+pub(crate) fn files(definitions: &Definitions) -> impl Iterator<Item = PathBuf> {
+    definitions
+        .iter()
+        .filter_map(|definition| match &definition.source {
+            Source::File(file) => Some(file.clone()),
+            Source::Env(_) | Source::Command(..) => None,
+        })
 }
 
 fn read(source: &Source) -> Result<Zeroizing<Vec<u8>>, Failure> {

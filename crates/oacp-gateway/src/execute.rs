@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use oacp::bundle::Bundle;
-use oacp::capability::{Denial, Grant, SecretName};
+use oacp::capability::{Denial, Grant, HostRule, SecretName};
 use oacp::event::{Event, Seed};
 use oacp::id::ExecutionId;
 use oacp::outcome::Outcome;
@@ -157,6 +157,7 @@ fn job(node: &Node, call: Call, grant: Grant, begun: Timestamp) -> Result<Job, E
         input: call.input,
         egress,
         working_directory: call.working_directory,
+        withheld: node.options.withheld.clone(),
         environment: call.environment,
         ask,
         grant,
@@ -186,9 +187,12 @@ fn egress(
         Ask::new(move |denial| {
             let (ask, client) = (ask.clone(), client.clone());
             async move {
-                let host = (denial.capability == "network").then(|| denial.asked.parse());
+                let is_network = denial.capability == "network";
+                let host = is_network
+                    .then(|| HostRule::meaning(&denial.asked))
+                    .flatten();
                 let is_allowed = ask.is_allowed(denial).await;
-                if let (true, Some(Ok(host))) = (is_allowed, host) {
+                if let (true, Some(host)) = (is_allowed, host) {
                     client.allow(host);
                 }
                 is_allowed

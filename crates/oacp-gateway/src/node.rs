@@ -35,6 +35,8 @@ pub struct NodeOptions {
     pub languages: Languages,
     /// The ceiling: no grant exceeds it, whatever a call asks.
     pub allowed: Capabilities,
+    /// Files and directories that no guest sees, whatever is granted: where keys, secrets and other runs are kept.
+    pub withheld: Vec<PathBuf>,
     /// How requests leave for the network.
     pub egress: oacp_egress::Options,
     /// Directory where named sandboxes keep id and sequence. `None`: no sandbox can be named.

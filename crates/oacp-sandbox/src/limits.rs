@@ -44,6 +44,9 @@ pub const FILES_OPEN_MAX: usize = 256;
 /// Names of one directory that are listed. Attack: a directory of millions.
 pub const DIRECTORY_ENTRIES_MAX: usize = 10_000;
 
+/// Bytes that one name of a listing takes beside its characters.
+pub const DIRECTORY_ENTRY_BYTES: usize = 32;
+
 /// Bytes that one read or write of a stream moves. Attack: a length that makes the host reserve memory.
 pub const STREAM_CHUNK_BYTES_MAX: usize = 1 << 20;
 
@@ -72,7 +75,7 @@ pub const INPUT_BYTES_MAX: usize = 16 << 20;
 /// Events of a run. Attack: an endless loop of cheap calls fills the recording.
 pub const EVENTS_MAX: u64 = 100_000;
 
-/// Bytes of all arguments and results of a run's calls together.
+/// Bytes of all that is recorded of a run: arguments, results, files, requests, replies, and the events that hold a guest's own words.
 /// Attack: many calls, each within its own limit.
 pub const RECORDING_BYTES_MAX: usize = 64 << 20;
 

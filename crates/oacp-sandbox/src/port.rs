@@ -1,6 +1,8 @@
 //! The completion port: calls that a guest starts, and the one place where their results come back.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use oacp::capability::Denial;
@@ -26,6 +28,8 @@ pub(crate) struct Port {
     ready: VecDeque<(u64, Answer)>,
     running: JoinSet<Answer>,
     running_ids: BTreeMap<tokio::task::Id, u64>,
+    /// Bytes of all answers that were not delivered yet.
+    held: Arc<AtomicUsize>,
     /// Calls that were denied.
     pub(crate) denied: BTreeSet<u64>,
 }
@@ -143,13 +147,12 @@ impl State {
         let Some(tool) = self.tools.find(&name) else {
             return unknown();
         };
-        let task = self.port.running.spawn(async {
+        self.port.run(call, async {
             match tools::call(tool, arguments.into_bytes()).await {
                 Ok(result) => Answer::Result(result),
                 Err(ToolFailure { code, message }) => Answer::Failure { code, message },
             }
         });
-        self.port.running_ids.insert(task.id(), call);
         Ok(None)
     }
 
@@ -213,7 +216,7 @@ impl State {
                 message: "this run was begun without a network".to_owned(),
             }));
         };
-        let task = self.port.running.spawn(async move {
+        self.port.run(call, async move {
             match egress.exchange(request).await {
                 Ok(response) => Answer::Result(response.to_bytes()),
                 Err(ExchangeError::Denied(denial)) => Answer::Denial(denial),
@@ -226,7 +229,6 @@ impl State {
                 },
             }
         });
-        self.port.running_ids.insert(task.id(), call);
         Ok(None)
     }
 
@@ -397,6 +399,24 @@ impl Port {
         })
     }
 
+    /// Works on a call beside the guest. What it answers is held until the guest asks for it: in all, no more than a recording takes.
+    fn run(&mut self, call: u64, work: impl Future<Output = Answer> + Send + 'static) {
+        let held = self.held.clone();
+        let task = self.running.spawn(async move {
+            let answer = work.await;
+            let bytes = answer.bytes();
+            if held.fetch_add(bytes, Ordering::Relaxed) + bytes <= limits::RECORDING_BYTES_MAX {
+                return answer;
+            }
+            held.fetch_sub(bytes, Ordering::Relaxed);
+            Answer::limit(format!(
+                "answers that nothing waited for have {} bytes, which is the limit",
+                limits::RECORDING_BYTES_MAX
+            ))
+        });
+        self.running_ids.insert(task.id(), call);
+    }
+
     fn take_denial(&mut self, call: u64) -> Option<Answer> {
         let denied =
             |(id, answer): &(u64, Answer)| *id == call && matches!(answer, Answer::Denial(_));
@@ -409,6 +429,11 @@ impl Port {
             if let Some(at) = self.ready.iter().position(|(call, _)| calls.contains(call))
                 && let Some(found) = self.ready.remove(at)
             {
+                let bytes = found.1.bytes();
+                let less = |held: usize| Some(held.saturating_sub(bytes));
+                let _ = self
+                    .held
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
                 return found;
             }
             let (id, answer) = match self.running.join_next_with_id().await {

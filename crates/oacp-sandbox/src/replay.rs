@@ -126,6 +126,7 @@ async fn attempt(
         tools: Tools::none(),
         egress: None,
         working_directory,
+        withheld: Vec::new(),
         environment: BTreeMap::new(),
         ask: None,
         seed: *seed.as_bytes(),

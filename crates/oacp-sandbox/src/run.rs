@@ -1,6 +1,7 @@
 //! One run of a program: a fresh instance, its limits, and how it ended.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +45,8 @@ pub struct Job {
     pub egress: Option<Egress>,
     /// To which a guest's relative paths are relative.
     pub working_directory: GuestPath,
+    /// Files and directories of the host that no guest sees, whatever is granted: keys, the files of secrets, other runs.
+    pub withheld: Vec<PathBuf>,
     /// Environment variables that may be granted.
     pub environment: BTreeMap<String, String>,
     /// Is asked about what is not granted. `None`: it is denied.
@@ -202,6 +205,7 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         tools,
         egress,
         working_directory,
+        withheld,
         environment,
         ask,
         limits,
@@ -224,6 +228,7 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         tools,
         egress,
         working_directory: working_directory.clone(),
+        withheld,
         environment,
         ask,
         seed: *seed.as_bytes(),

@@ -3,6 +3,7 @@
 //! Only what is written here, and the parts of WASI that are listed in [`linker`], can be reached from a guest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,6 +87,7 @@ pub(crate) struct Setup {
     pub(crate) tools: Tools,
     pub(crate) egress: Option<Egress>,
     pub(crate) working_directory: GuestPath,
+    pub(crate) withheld: Vec<PathBuf>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) ask: Option<Ask>,
     pub(crate) seed: [u8; 32],
@@ -104,7 +106,12 @@ impl State {
             Side::Record(_) => crate::clock::Waits::Really,
             Side::Replay(_) => crate::clock::Waits::Skipped,
         };
-        let files = Files::new(setup.working_directory, &setup.grant, &setup.tape.side);
+        let files = Files::new(
+            setup.working_directory,
+            &setup.grant,
+            setup.withheld,
+            &setup.tape.side,
+        );
         Self {
             // Nothing is in it but standard input, empty, and the two outputs: the rest of WASI is served by OACP or denied.
             wasi: WasiCtx::builder()

@@ -63,6 +63,7 @@ impl Tape {
     /// Writes an event down, or compares it with the one recorded.
     pub(crate) fn event(&mut self, event: &Event) -> Result<u64, Halt> {
         self.count()?;
+        self.weigh(event)?;
         match &mut self.side {
             Side::Record(recording) => Ok(recording.push(event)),
             Side::Replay(replay) => {
@@ -86,6 +87,20 @@ impl Tape {
             Side::Record(recording) => Ok(recording.add_blob(contents)),
             Side::Replay(_) => Ok(Content::of(contents)),
         }
+    }
+
+    /// Counts an event that holds a guest's own words; those of a log have a limit of their own.
+    fn weigh(&mut self, event: &Event) -> Result<(), Halt> {
+        if matches!(
+            event,
+            Event::Denial { .. }
+                | Event::FileStatus { .. }
+                | Event::Granted { .. }
+                | Event::HttpRequest { .. }
+        ) {
+            self.bytes = self.bytes.saturating_add(event.to_bytes().len());
+        }
+        self.within_bytes()
     }
 
     /// Counts what a wait for so many calls may take in the recording.

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use self::denial::{DENIAL_CODES, Denial};
-pub use self::environment::{NamePattern, NamePatternError};
+pub use self::environment::{NamePattern, NamePatternError, OWN_SETTINGS};
 pub use self::grant::Grant;
 pub use self::network::{
     DenyRule, Host, HostRule, Network, RuleError, RuleProblem, Scheme, Target, TargetError,

@@ -283,6 +283,8 @@ pub enum Found {
     Special,
     /// What a symbolic link leads to, and is not granted.
     Outside,
+    /// What OACP keeps for itself.
+    Withheld,
     /// Something that the node may not or could not look at.
     Unreadable,
 }

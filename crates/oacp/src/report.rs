@@ -263,6 +263,28 @@ impl Verified {
             add("the audience: the caller did not say who it is");
         }
         add("the truth of tool results");
+        let events = self.events().unwrap_or_default();
+        let has = |is: fn(&Event) -> bool| events.iter().any(is);
+        if has(|event| matches!(event, Event::HttpRequest { .. })) {
+            add("the truth of HTTP replies");
+        }
+        if has(|event| {
+            matches!(
+                event,
+                Event::FileOpened { .. } | Event::FileStatus { .. } | Event::DirectoryListed { .. }
+            )
+        }) {
+            add("what was in files and directories");
+        }
+        if has(|event| matches!(event, Event::Environment { .. })) {
+            add("what the environment was");
+        }
+        if has(|event| matches!(event, Event::Granted { .. })) {
+            add("who allowed what was asked for during the run");
+        }
+        if has(|event| matches!(event, Event::WriteBack { .. })) {
+            add("whether files were written as stated");
+        }
         add("the choice of the seed and the clock");
         add("who asked: the principal is the node's claim");
         add("the isolation: the node's claim, without evidence");

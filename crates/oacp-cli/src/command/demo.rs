@@ -175,6 +175,7 @@ impl Stage<'_> {
             allowed: capabilities,
             egress: oacp_egress::Options::default(),
             state_dir: None,
+            withheld: Vec::new(),
         });
         let sandbox = node.spawn(None)?;
         let execution = runtime::executor()?.block_on(execute(&node, &sandbox, call))?;

@@ -144,6 +144,9 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         languages,
         allowed: options.capabilities.clone(),
         state_dir: Some(home.sandboxes()),
+        withheld: secret::files(&options.secrets)
+            .chain([home.root().to_owned()])
+            .collect(),
         egress: options.egress.options()?,
     });
     let sandbox = node.spawn(arguments.sandbox.as_ref())?;

@@ -92,7 +92,7 @@ impl Definitions {
     pub(crate) fn find(&self, name: &SecretName) -> Result<&Definition, Failure> {
         self.0.get(name).ok_or_else(|| {
             let known: Vec<String> = self.0.keys().map(ToString::to_string).collect();
-            let near = nearest(&name.to_string(), known.iter().map(String::as_str))
+            let near = nearest(name.as_ref(), known.iter().map(String::as_str))
                 .map(|near| format!("; did you mean `{near}`?"))
                 .unwrap_or_default();
             Failure::usage(format!("no secret `{name}` is defined{near}")).hint(format!(

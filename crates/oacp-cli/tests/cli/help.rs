@@ -238,7 +238,7 @@ fn usage_errors_end_with_3_and_a_suggestion() {
     session.check(&["explain", "out_of_petrol"], expect![[r#"
         $ oacp explain out_of_petrol
         ! error: `out_of_petrol` is no outcome, no code of a denial and no run; did you mean `out_of_memory`?
-        !   hint: known here: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval, tool_not_granted, file_read_not_granted, file_write_not_granted, file_special, file_outside, file_wal_database, network_not_granted, network_denied, address_not_granted, address_denied, url_refused, header_refused, secret_reflected, env_not_granted
+        !   hint: known here: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval, tool_not_granted, file_read_not_granted, file_write_not_granted, file_special, file_withheld, file_outside, file_wal_database, network_not_granted, network_denied, address_not_granted, address_denied, url_refused, header_refused, secret_reflected, env_not_granted
         exit 3
     "#]]);
 }

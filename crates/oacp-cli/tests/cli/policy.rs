@@ -301,15 +301,15 @@ fn a_policy_explains_itself() {
     explain(
         &["http://[::ffff:127.0.0.1]/"],
         expect![[r#"
-        $ oacp policy explain --config oacp.yaml http://[::ffff:127.0.0.1]/
-        denied  network http://[::ffff:7f00:1]/
-          · network.allowlist `*.example.com:443`: does not mean it
-          · network.allowlist: nothing else is allowed
-          · special range `loopback`: it is in there, and needs an exact rule with `private`
-          fix: --allow-net '[::ffff:7f00:1]:80'  on the command line
-          fix: network: {allowlist: ["[::ffff:7f00:1]:80"]}  under sandbox.capabilities in oacp.yaml
-        exit 1
-    "#]],
+            $ oacp policy explain --config oacp.yaml http://[::ffff:127.0.0.1]/
+            denied  network http://[::ffff:7f00:1]/
+              · network.allowlist `*.example.com:443`: does not mean it
+              · network.allowlist: nothing else is allowed
+              · special range `loopback`: it is in there, and needs an exact rule with `private`
+              fix: --allow-net '[::ffff:7f00:1]:80'  on the command line
+              fix: network: {allowlist: [{host: "[::ffff:7f00:1]:80", private: true}]}  under sandbox.capabilities in oacp.yaml
+            exit 1
+        "#]],
     );
     explain(
         &["--net", "api.example.com:8443"],
@@ -335,13 +335,13 @@ fn a_policy_explains_itself() {
     explain(
         &["OACP_HOME"],
         expect![[r#"
-        $ oacp policy explain --config oacp.yaml OACP_HOME
-        denied  env OACP_HOME
-          · `OACP_*`: OACP's own settings, never granted
-          · withheld, whatever is granted: OACP itself reads it, or a secret is taken from it
-          fix: give the guest's variable another name
-        exit 1
-    "#]],
+            $ oacp policy explain --config oacp.yaml OACP_HOME
+            denied  env OACP_HOME
+              · `OACP_HOME`: OACP's own setting, never granted
+              · withheld, whatever is granted: OACP itself reads it, or a secret is taken from it
+              fix: give the guest's variable another name
+            exit 1
+        "#]],
     );
     explain(
         &["--json", "--read", "/etc/passwd"],

@@ -12,6 +12,7 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod asked;
 mod compiled;
 mod environment;
 mod files;

@@ -68,7 +68,7 @@ fn memory_that_a_crashed_instance_filled_is_zero_in_the_next() {
         "(unreachable)",
         "(loop $for_ever (br $for_ever)) (unreachable)",
     ] {
-        let crashed = see(compiled(&format!("(call $fill) {end}")));
+        let crashed = run(&format!("(call $fill) {end}"));
         assert!(crashed.execution.failure.is_some());
         finds_nothing(&run(LOOK_AND_FILL).confirmed());
     }
@@ -95,9 +95,9 @@ fn memory_of_an_instance_that_runs_at_the_same_time_is_not_seen() {
 #[test]
 fn a_table_that_one_instance_grew_is_as_it_was_in_the_next() {
     for _ in 0..3 {
-        let run =
+        let body =
             "(call $is_zero (i32.ne (table.grow (ref.null func) (i32.const 6)) (i32.const 4)))";
-        finds_nothing(&run(run).confirmed());
+        finds_nothing(&run(body).confirmed());
     }
 }
 

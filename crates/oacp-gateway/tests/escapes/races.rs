@@ -152,6 +152,18 @@ fn what_was_read_once_is_the_same_for_the_whole_run() {
 }
 
 #[test]
+fn what_was_opened_to_be_written_is_not_read_since_its_link_leads_to_what_may_be() {
+    let ground = Ground::new();
+    ground.link("both/l", "../out/old.txt");
+    let body = "os.close(os.open('@/both/l', os.O_WRONLY | os.O_APPEND))\ntools.call('swap')\nreturn t(read, '@/both/l')";
+    let seen = swapping(&ground, crate::ground::ALL, body, |root, _| {
+        relink(&format!("{root}/both/l"), "../in/a.txt");
+    });
+    // The one that was opened may not be read; the other was not there.
+    assert_ne!(seen.output(), json!("what was there"));
+}
+
+#[test]
 fn of_a_hundred_swaps_to_and_fro_none_is_followed() {
     let ground = Ground::new();
     for n in 0..100 {

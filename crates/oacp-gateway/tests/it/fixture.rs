@@ -74,6 +74,7 @@ fn node_of(engine: Engine, allowed: Capabilities, egress: Options) -> Node {
         allowed,
         egress,
         state_dir: None,
+        withheld: Vec::new(),
     })
 }
 

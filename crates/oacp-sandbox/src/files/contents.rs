@@ -12,6 +12,8 @@ pub(super) struct Contents {
     bytes: Vec<u8>,
     /// Nothing of what the host has is in it.
     own: bool,
+    /// What the host has may be read: where it really lies, too.
+    readable: bool,
     /// Of the bytes, until they change.
     digest: Option<Digest>,
     /// When it was read and changed last, in nanoseconds since 1970, if the guest has said so.
@@ -51,6 +53,7 @@ impl Contents {
         Shared(Arc::new(Mutex::new(Self {
             bytes,
             own: digest.is_none(),
+            readable: false,
             digest,
             times: Times::default(),
             all: all.clone(),
@@ -70,6 +73,31 @@ impl Contents {
         self.bytes.resize(length, 0);
         self.digest = None;
         Ok(())
+    }
+}
+
+/// Bytes that are held of what all files of a run may take together.
+pub(super) struct Room {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Room {
+    pub(super) fn take(all: &Arc<AtomicUsize>, bytes: usize) -> Result<Self, Full> {
+        if all.load(Ordering::Relaxed).saturating_add(bytes) > limits::FILES_BYTES_MAX {
+            return Err(Full);
+        }
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Ok(Self {
+            bytes,
+            all: all.clone(),
+        })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -114,6 +142,16 @@ impl Shared {
         contents
             .digest
             .unwrap_or_else(|| Digest::of(&contents.bytes))
+    }
+
+    /// Whether a guest may read it: its own writing, or what was judged for reading.
+    pub(super) fn is_readable(&self) -> bool {
+        let contents = self.lock();
+        contents.own || contents.readable
+    }
+
+    pub(super) fn set_readable(&self) {
+        self.lock().readable = true;
     }
 
     /// At most `count` bytes from `offset` on.

@@ -12,6 +12,7 @@ mod wasi;
 mod write_back;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -23,7 +24,7 @@ use crate::limits;
 use crate::state::State;
 use crate::tape::Side;
 
-use contents::{Contents, Shared, Times};
+use contents::{Contents, Room, Shared, Times};
 use host::{Fact, Host};
 pub(crate) use interface::link;
 pub(crate) use wasi::link as link_wasi;
@@ -34,6 +35,8 @@ pub(crate) struct Files {
     working_directory: GuestPath,
     /// `None` in a replay, which asks its recording, and where nothing is granted.
     host: Option<Host>,
+    /// What no guest sees, whatever is granted.
+    withheld: Vec<PathBuf>,
     entries: BTreeMap<GuestPath, Entry>,
     /// What the host listed, once for each directory.
     listings: BTreeMap<GuestPath, Vec<(String, Kind)>>,
@@ -74,6 +77,7 @@ enum Node {
 enum Refusal {
     Special,
     Outside,
+    Withheld,
     Unreadable,
 }
 
@@ -154,6 +158,7 @@ use attempt;
 enum Access {
     Read,
     Write,
+    Both,
     /// Whether it is there, and what it is.
     Look,
 }
@@ -162,7 +167,7 @@ impl Access {
     fn capability(self) -> &'static str {
         match self {
             Self::Write => "file_write",
-            Self::Read | Self::Look => "file_read",
+            Self::Read | Self::Both | Self::Look => "file_read",
         }
     }
 }
@@ -178,14 +183,20 @@ enum Region {
 }
 
 impl Files {
-    pub(crate) fn new(working_directory: GuestPath, grant: &Grant, side: &Side) -> Self {
+    pub(crate) fn new(
+        working_directory: GuestPath,
+        grant: &Grant,
+        withheld: Vec<PathBuf>,
+        side: &Side,
+    ) -> Self {
         let host = match side {
-            Side::Record(_) if grant.has_files() => Some(Host::new(grant)),
+            Side::Record(_) if grant.has_files() => Some(Host::new(grant, &withheld)),
             _ => None,
         };
         Self {
             working_directory,
             host,
+            withheld,
             entries: BTreeMap::new(),
             listings: BTreeMap::new(),
             inodes: 1,
@@ -261,6 +272,10 @@ impl State {
         let judged = match access {
             Access::Read => self.grant.allows_read(path),
             Access::Write => self.grant.allows_write(path),
+            Access::Both => self
+                .grant
+                .allows_read(path)
+                .and(self.grant.allows_write(path)),
             Access::Look if self.grant.shows(path) => Ok(()),
             Access::Look => self.grant.allows_read(path),
         };
@@ -283,8 +298,11 @@ impl State {
             return Ok(Err(FileError::Denied(Box::new(denial))));
         }
         if let Side::Record(_) = self.tape.side {
-            let grant = &self.grant;
-            let host = self.files.host.get_or_insert_with(|| Host::new(grant));
+            let (grant, withheld) = (&self.grant, &self.files.withheld);
+            let host = self
+                .files
+                .host
+                .get_or_insert_with(|| Host::new(grant, withheld));
             host.add(path, &capability);
         }
         Ok(Ok(Region::Granted))
@@ -295,6 +313,12 @@ impl State {
         let region = attempt!(self.judge_file(path, Access::Look).await?);
         if self.files.entries.contains_key(path) {
             return Ok(Ok(()));
+        }
+        if self.files.entries.len() >= limits::FILES_KNOWN_MAX {
+            self.halted(Err(crate::tape::Halt::Limit(format!(
+                "the limit of {} files is reached",
+                limits::FILES_KNOWN_MAX
+            ))))?;
         }
         match region {
             Region::Anchor => {
@@ -317,16 +341,20 @@ impl State {
     /// Asks the host, or the recording, and keeps the answer. With [`Access::Look`] a file stays closed.
     fn ask_host(&mut self, path: &GuestPath, access: Access) -> wasmtime::Result<()> {
         let (original, now) = match self.fact(path, access)? {
-            Known::Opened(digest, contents) => (
-                Original::File(Some(digest)),
-                Node::File(Contents::of(&contents, digest, &self.files.bytes)),
-            ),
+            Known::Opened(digest, contents) => {
+                let contents = Contents::of(&contents, digest, &self.files.bytes);
+                if matches!(access, Access::Read | Access::Both) {
+                    contents.set_readable();
+                }
+                (Original::File(Some(digest)), Node::File(contents))
+            }
             Known::Status(found, size) => match found {
                 Found::File => (Original::File(None), Node::Closed(size)),
                 Found::Directory => (Original::Directory, Node::Directory),
                 Found::Absent => (Original::Absent, Node::Absent),
                 Found::Special => (Original::Private, Node::Refused(Refusal::Special)),
                 Found::Outside => (Original::Private, Node::Refused(Refusal::Outside)),
+                Found::Withheld => (Original::Private, Node::Refused(Refusal::Withheld)),
                 Found::Unreadable => (Original::Private, Node::Refused(Refusal::Unreadable)),
             },
         };
@@ -344,12 +372,6 @@ impl State {
     }
 
     fn fact(&mut self, path: &GuestPath, access: Access) -> wasmtime::Result<Known> {
-        if self.files.entries.len() >= limits::FILES_KNOWN_MAX {
-            self.halted(Err(crate::tape::Halt::Limit(format!(
-                "the limit of {} files is reached",
-                limits::FILES_KNOWN_MAX
-            ))))?;
-        }
         if let Side::Replay(_) = self.tape.side {
             let looking = format!("the guest looks at the file {path:?}");
             let read = self.tape.read(&looking, |event| {
@@ -434,6 +456,7 @@ impl State {
         let denial = match refusal {
             Refusal::Special => Denial::file_special(access.capability(), path),
             Refusal::Outside => Denial::file_outside(access.capability(), path),
+            Refusal::Withheld => Denial::file_withheld(access.capability(), path),
             Refusal::Unreadable => return Ok(Err(FileError::Io)),
         };
         let call = self.next_call()?;
@@ -447,6 +470,7 @@ impl State {
             return Ok(Err(FileError::Full));
         }
         let access = match (flags.write || flags.truncate, flags.read) {
+            (true, true) if !flags.truncate => Access::Both,
             (true, _) => Access::Write,
             (false, true) => Access::Read,
             (false, false) => Access::Look,
@@ -530,9 +554,21 @@ impl State {
                 }
                 attempt!(self.load(&path, access).await?)
             }
+            Some(Node::Refused(refusal)) => {
+                return self.refused_file(&path, refusal, access).await;
+            }
             _ if flags.create => attempt!(self.create(&path).await?),
             _ => return Ok(Err(FileError::NotFound)),
         };
+        if reads_what_was {
+            attempt!(self.confirm_readable(&path, &contents).await?);
+        }
+        if contents.is_wal_database() && !contents.is_own() && !flags.truncate {
+            let denial = Denial::wal_database(&path);
+            let call = self.next_call()?;
+            self.deny(call, &denial)?;
+            return Ok(Err(FileError::Denied(Box::new(denial))));
+        }
         if flags.truncate {
             contents.truncate();
         }
@@ -549,6 +585,31 @@ impl State {
         }))
     }
 
+    /// What was loaded to be written is judged by the host once more before it is read: through a link it may lie where only writing
+    /// is granted.
+    async fn confirm_readable(&mut self, path: &GuestPath, contents: &Shared) -> Answer<()> {
+        if contents.is_readable() {
+            return Ok(Ok(()));
+        }
+        let loaded = self.files.entries.get(path).map(|entry| &entry.original);
+        let loaded = match loaded {
+            Some(Original::File(digest)) => *digest,
+            _ => None,
+        };
+        match self.fact(path, Access::Read)? {
+            // Another file than the one in memory says nothing about that one.
+            Known::Opened(digest, _) if Some(digest) == loaded => {
+                contents.set_readable();
+                Ok(Ok(()))
+            }
+            Known::Status(Found::Outside, _) => {
+                self.refused_file(path, Refusal::Outside, Access::Read)
+                    .await
+            }
+            Known::Opened(..) | Known::Status(..) => Ok(Err(FileError::Io)),
+        }
+    }
+
     fn is_anchor(&self, path: &GuestPath) -> bool {
         self.files.working_directory.starts_with(path)
     }
@@ -562,12 +623,6 @@ impl State {
         self.ask_host(path, access)?;
         let now = self.files.entries.get(path).map(|entry| entry.now.clone());
         match now {
-            Some(Node::File(contents)) if contents.is_wal_database() => {
-                let denial = Denial::wal_database(path);
-                let call = self.next_call()?;
-                self.deny(call, &denial)?;
-                Ok(Err(FileError::Denied(Box::new(denial))))
-            }
             Some(Node::File(contents)) => Ok(Ok(contents)),
             Some(Node::Closed(_)) => Ok(Err(FileError::TooLarge)),
             Some(Node::Directory) => Ok(Err(FileError::IsDirectory)),
@@ -796,6 +851,7 @@ impl State {
         };
         if !contents.is_own() {
             attempt!(self.judge_file(old, Access::Read).await?);
+            attempt!(self.confirm_readable(old, &contents).await?);
         }
         let inode = moved.inode;
         self.files.set(new, Node::File(contents));
@@ -854,6 +910,20 @@ impl State {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Room for names that are handed out one after the other; it is given back as it is dropped.
+    fn room_for(&self, names: &[(String, Kind)]) -> Result<Room, FileError> {
+        let bytes = names
+            .iter()
+            .map(|(name, _)| name.len() + limits::DIRECTORY_ENTRY_BYTES)
+            .sum();
+        Room::take(&self.files.bytes, bytes).map_err(|_| FileError::Full)
+    }
+
+    /// One descriptor more, beside those of [`State::open_file`].
+    pub(crate) fn count_open(&mut self) {
+        self.files.open += 1;
     }
 
     pub(crate) fn close_file(&mut self) {

@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::{
 
 use oacp::capability::GuestPath;
 
-use super::contents::{Shared, Times};
+use super::contents::{Room, Shared, Times};
 use super::{FileError, Kind, Object, Open, OpenFlags, Status};
 use crate::limits;
 use crate::state::State;
@@ -23,7 +23,10 @@ use crate::state::State;
 use types::{Descriptor, DirectoryEntryStream, ErrorCode};
 
 /// What is left of a listing.
-struct Entries(std::vec::IntoIter<types::DirectoryEntry>);
+struct Entries {
+    left: std::vec::IntoIter<types::DirectoryEntry>,
+    _room: Room,
+}
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types::add_to_linker::<State, HasSelf<State>>(linker, |s| s)?;
@@ -183,6 +186,7 @@ impl preopens::Host for State {
             inode: 1,
             object: Object::Directory,
         })?;
+        self.count_open();
         Ok(vec![(Resource::new_own(root.rep()), "/".to_owned())])
     }
 }
@@ -209,7 +213,7 @@ impl types::HostDirectoryEntryStream for State {
         let entries = self
             .table
             .get_mut(&Resource::<Entries>::new_borrow(stream.rep()))?;
-        Ok(entries.0.next())
+        Ok(entries.left.next())
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
@@ -243,12 +247,9 @@ impl types::HostDescriptor for State {
     }
 
     fn drop(&mut self, descriptor: Resource<Descriptor>) -> wasmtime::Result<()> {
-        let open = self
-            .table
+        self.table
             .delete(Resource::<Open>::new_own(descriptor.rep()))?;
-        if open.path.as_str() != "/" {
-            self.close_file();
-        }
+        self.close_file();
         Ok(())
     }
 
@@ -401,6 +402,7 @@ impl types::HostDescriptor for State {
         }
         let path = open.path.clone();
         let names = answer(self.list_directory(&path).await)?;
+        let room = self.room_for(&names).map_err(code)?;
         let entries: Vec<_> = names
             .into_iter()
             .map(|(name, kind)| types::DirectoryEntry {
@@ -408,7 +410,11 @@ impl types::HostDescriptor for State {
                 type_: descriptor_type(kind),
             })
             .collect();
-        let index = self.table.push(Entries(entries.into_iter()))?.rep();
+        let entries = Entries {
+            left: entries.into_iter(),
+            _room: room,
+        };
+        let index = self.table.push(entries)?.rep();
         Ok(Resource::new_own(index))
     }
 

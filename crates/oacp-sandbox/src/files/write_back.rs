@@ -156,7 +156,7 @@ fn carry_out(host: &Host, plan: &[Planned]) -> Vec<Written> {
     let mut results = vec![Written::NotDone; plan.len()];
     let conflicts: Vec<usize> = (0..)
         .zip(plan)
-        .filter(|(_, one)| !is_unchanged(host, one).unwrap_or(false))
+        .filter(|(_, one)| !is_unchanged(host, one, plan).unwrap_or(false))
         .map(|(index, _)| index)
         .collect();
     if !conflicts.is_empty() {
@@ -211,8 +211,8 @@ fn carry_out(host: &Host, plan: &[Planned]) -> Vec<Written> {
 }
 
 /// Whether the host has there what the guest was shown.
-fn is_unchanged(host: &Host, one: &Planned) -> io::Result<bool> {
-    let place = match host.place(&one.path) {
+fn is_unchanged(host: &Host, one: &Planned, plan: &[Planned]) -> io::Result<bool> {
+    let place = match place(host, one) {
         Ok(place) => place,
         // Its directory is not there: so was it when the guest looked, or it is made in this same plan.
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -227,7 +227,25 @@ fn is_unchanged(host: &Host, one: &Planned) -> io::Result<bool> {
         Change::Created => Ok(place.digest()?.is_none()),
         Change::Replaced | Change::Removed => Ok(place.digest()? == one.before),
         Change::DirectoryCreated => Ok(!place.is_directory()? && place.digest()?.is_none()),
-        Change::DirectoryRemoved => place.is_directory(),
+        // What somebody put into it meanwhile stays.
+        Change::DirectoryRemoved => Ok(place.is_directory()?
+            && place.names()?.into_iter().all(|name| {
+                let child = name.and_then(|name| one.path.child(&name).ok());
+                plan.iter().any(|other| {
+                    matches!(other.change, Change::Removed | Change::DirectoryRemoved)
+                        && Some(&other.path) == child.as_ref()
+                })
+            })),
+    }
+}
+
+/// Where it is done. A name that is removed, or made, is that name and not where it leads.
+fn place(host: &Host, one: &Planned) -> io::Result<Place> {
+    match one.change {
+        Change::Created | Change::Replaced => host.place(&one.path),
+        Change::Removed | Change::DirectoryCreated | Change::DirectoryRemoved => {
+            host.own_place(&one.path)
+        }
     }
 }
 
@@ -239,7 +257,7 @@ enum Prepared {
 }
 
 fn prepare(host: &Host, one: &Planned) -> io::Result<Prepared> {
-    let place = host.place(&one.path)?;
+    let place = place(host, one)?;
     Ok(match (one.change, &one.content) {
         (Change::Created | Change::Replaced, Some(content)) => {
             Prepared::Staged(place.stage(content)?)

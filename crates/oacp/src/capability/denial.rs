@@ -173,6 +173,17 @@ impl Denial {
         )
     }
 
+    /// What OACP itself keeps: keys, secrets, other runs. `capability` is `file_read` or `file_write`.
+    pub fn file_withheld(capability: &str, path: &GuestPath) -> Self {
+        Self::new(
+            "file_withheld",
+            capability,
+            path.as_str(),
+            "OACP's own keys and runs, and the files that secrets are taken from, are shown to no guest",
+            vec!["grant what the agent needs, and no directory that holds these".to_owned()],
+        )
+    }
+
     /// A granted path that is a symbolic link to what is not granted. `capability` is `file_read` or
     /// `file_write`.
     pub fn file_outside(capability: &str, path: &GuestPath) -> Self {
@@ -206,9 +217,14 @@ impl Denial {
         let rules = &by.capabilities().network.allowlist;
         let rule = HostRule::exactly(target).to_string();
         let short = rule.strip_suffix(":443").unwrap_or(&rule);
+        // An address of a special range wants that said, or the next denial says so.
+        let line = match target.host().address().and_then(super::special_range) {
+            Some(_) => format!("{{host: {}, private: true}}", json(&rule)),
+            None => json(&rule),
+        };
         let fix = by.fixes(
             Some(format!("--allow-net {}", shell_word(short))),
-            &format!("network: {{allowlist: [{}]}}", json(&rule)),
+            &format!("network: {{allowlist: [{line}]}}"),
         );
         Self {
             nearest: nearest_host(target, rules),
@@ -312,10 +328,10 @@ impl Denial {
             vec!["ask for a name of the characters `A-Z a-z 0-9 _`, the first no digit".to_owned()]
         } else if looks_like_a_secret(name) {
             // What a guest reads it can send on: a secret belongs where no guest sees it.
-            let line = format!(
-                "secrets: [{{name: {name}, host: HOST, header: authorization, prefix: \"Bearer \"}}]"
-            );
-            let mut fix = by.fixes(None, &line);
+            let mut fix = by.fixes(None, &format!("secrets: [{name}]"));
+            fix.push(format!(
+                "secrets: {{{name}: {{from: {{env: {name}}}, host: HOST, header: Authorization, prefix: \"Bearer \"}}}}  at the top of oacp.yaml"
+            ));
             if let Refusing::Grant(_) = by {
                 fix.push(format!(
                     "--allow-env {name}  on the command line, if the guest itself may see the value"
@@ -339,7 +355,7 @@ impl Denial {
             "env_not_granted",
             "env",
             name,
-            "variables that begin with `OACP_` are OACP's own settings",
+            "this variable is a setting of OACP's own",
             vec!["give the guest's variable another name".to_owned()],
         )
     }
@@ -686,16 +702,14 @@ mod tests {
         assert_eq!(
             granted.allows_env("GITHUB_TOKEN").unwrap_err().fix,
             [
-                "secrets: [{name: GITHUB_TOKEN, host: HOST, header: authorization, prefix: \"Bearer \"}]  under \
-                 sandbox.capabilities in oacp.yaml",
+                "secrets: [GITHUB_TOKEN]  under sandbox.capabilities in oacp.yaml",
+                "secrets: {GITHUB_TOKEN: {from: {env: GITHUB_TOKEN}, host: HOST, header: Authorization, prefix: \"Bearer \"}}  at \
+                 the top of oacp.yaml",
                 "--allow-env GITHUB_TOKEN  on the command line, if the guest itself may see the value",
             ]
         );
         let denial = granted.allows_env("OACP_HOME").unwrap_err();
-        assert_eq!(
-            denial.rule,
-            "variables that begin with `OACP_` are OACP's own settings"
-        );
+        assert_eq!(denial.rule, "this variable is a setting of OACP's own");
     }
 
     #[test]
@@ -716,7 +730,7 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), DENIAL_CODES.len());
-        assert_eq!(codes.len(), 14);
+        assert_eq!(codes.len(), 15);
         for (code, text) in DENIAL_CODES {
             assert!(
                 text.matches(". ").count() >= 1 && text.ends_with('.'),

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::glob;
 use crate::limits::VARIABLE_NAME_BYTES_MAX;
 
-/// The beginning of the names of OACP's own settings. No guest reads one, whatever is granted.
-pub const RESERVED_PREFIX: &str = "OACP_";
+/// The settings that OACP itself reads. No guest reads one, whatever is granted.
+pub const OWN_SETTINGS: [&str; 1] = ["OACP_HOME"];
 
 /// Which variables are meant: a name, as `USER`, or one with `*` for any characters, none included, as
 /// `APP_*`. Names are `[A-Za-z_][A-Za-z0-9_]*`, at most 256 bytes, and compared byte by byte.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::capability::environment::RESERVED_PREFIX;
+use crate::capability::environment::OWN_SETTINGS;
 use crate::capability::{Capabilities, Denial, Grant, GuestPath, PathPattern, Target};
 
 /// Why something is allowed or not.
@@ -124,10 +124,8 @@ pub fn explain_url(grant: &Grant, target: &Target) -> Explanation {
 
 /// Why the variable may be read or not.
 pub fn explain_env(grant: &Grant, name: &str) -> Explanation {
-    let rules = if name.starts_with(RESERVED_PREFIX) {
-        vec![format!(
-            "`{RESERVED_PREFIX}*`: OACP's own settings, never granted"
-        )]
+    let rules = if OWN_SETTINGS.contains(&name) {
+        vec![format!("`{name}`: OACP's own setting, never granted")]
     } else {
         tried(grant, |level, level_name, rules| {
             list(rules, level_name, "env", &level.env, |pattern| {
@@ -292,7 +290,7 @@ mod tests {
         assert!(!found.allowed);
         assert_eq!(
             found.rules,
-            ["`OACP_*`: OACP's own settings, never granted"]
+            ["`OACP_HOME`: OACP's own setting, never granted"]
         );
     }
 }

@@ -62,7 +62,9 @@ pub fn judge(events: &[Event], grant: &Grant) -> Vec<Asked> {
                 )
             }
             Event::FileOpened { path, .. } => {
+                // What is replaced or removed is opened too, under the right to write it.
                 let now = grant.allows_read(path).err();
+                let now = now.filter(|_| grant.allows_write(path).is_err());
                 asked("file_read", path.as_str(), true, now)
             }
             Event::FileStatus { path, .. } | Event::DirectoryListed { path, .. } => {

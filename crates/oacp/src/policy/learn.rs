@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::capability::environment::{RESERVED_PREFIX, is_variable_name};
+use crate::capability::environment::{OWN_SETTINGS, is_variable_name};
 use crate::capability::{Capabilities, Denial, GuestPath, HostRule, PathPattern};
 
 /// What was learnt from denials.
@@ -40,7 +40,7 @@ pub fn learn(denials: &[Denial]) -> Learned {
             "network_not_granted" => {
                 // One without `private` is of no use beside one with it.
                 let rules = &mut capabilities.network.allowlist;
-                let rule = exact_host(asked);
+                let rule = HostRule::meaning(asked);
                 rules.extend(rule.filter(|rule| !rules.iter().any(|other| other.covers(rule))));
             }
             "address_not_granted" => {
@@ -51,8 +51,8 @@ pub fn learn(denials: &[Denial]) -> Learned {
                     rules.insert(private);
                 }
             }
-            "env_not_granted" if asked.starts_with(RESERVED_PREFIX) || !is_variable_name(asked) => {
-            }
+            "env_not_granted"
+                if OWN_SETTINGS.contains(&asked.as_str()) || !is_variable_name(asked) => {}
             "env_not_granted" if looks_like_a_secret(asked) => {
                 learned.secrets.insert(asked.clone());
             }
@@ -258,17 +258,31 @@ mod tests {
         assert_eq!(grant.allows_read(&"/d/a.csv".parse().unwrap()), Ok(()));
         let target = Target::parse("https://[::1]:8443/").unwrap();
         assert_eq!(grant.allows_target(&target), Ok(()));
-        // That the address is the machine's own is another denial, and another right.
-        let address = "::1".parse().unwrap();
-        let denial = grant.allows_address(&target, address).unwrap_err();
+        // Who learnt an address of the machine's own means that.
         assert_eq!(
-            learned(&[host("https://[::1]:8443/"), denial.clone()]),
+            grant.allows_address(&target, "::1".parse().unwrap()),
+            Ok(())
+        );
+        assert_eq!(
+            learned(&[host("https://[::1]:8443/")]),
             json!({ "network": { "allowlist": [{ "host": "[::1]:8443", "private": true }] } })
         );
-        let found = learn(&[denial, host("https://[::1]:8443/")]).capabilities;
-        assert_eq!(found.network.allowlist.len(), 1);
-        let grant = Grant::attenuate(&found, &found);
-        assert_eq!(grant.allows_address(&target, address), Ok(()));
+        // Where a name leads is another denial, and another right.
+        let local = Target::parse("https://local.example/").unwrap();
+        let named = learn(&[host("https://local.example/")]).capabilities;
+        let grant = Grant::attenuate(&named, &named);
+        let denial = grant
+            .allows_address(&local, "::1".parse().unwrap())
+            .unwrap_err();
+        for denials in [
+            [host("https://local.example/"), denial.clone()],
+            [denial, host("https://local.example/")],
+        ] {
+            assert_eq!(
+                learned(&denials),
+                json!({ "network": { "allowlist": [{ "host": "local.example:443", "private": true }] } })
+            );
+        }
     }
 
     #[test]

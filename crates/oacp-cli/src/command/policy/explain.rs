@@ -143,7 +143,9 @@ fn source(
 
 fn questions(arguments: &Arguments, what: &str) -> Result<Vec<Question>, Failure> {
     let is_url = what.contains("://");
-    let is_path = what.contains('/') || what.starts_with('~') || matches!(what, "." | "..");
+    // No variable's name has a dot or a hyphen: `orders.csv` is a file.
+    let is_path =
+        what.contains(['/', '.', '-']) || what.starts_with('~') || matches!(what, "." | "..");
     Ok(if arguments.read {
         vec![Question::Read(path(what)?)]
     } else if arguments.write {

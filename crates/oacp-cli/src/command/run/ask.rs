@@ -7,7 +7,7 @@
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use oacp::capability::Denial;
+use oacp::capability::{Denial, OWN_SETTINGS};
 use oacp_sandbox::Ask;
 
 use crate::console::{BOLD, CYAN, Console, YELLOW};
@@ -58,7 +58,7 @@ fn is_askable(denial: &Denial) -> bool {
         | "file_write_not_granted"
         | "network_not_granted" => true,
         // OACP's own settings are nobody's to grant.
-        "env_not_granted" => !denial.asked.starts_with("OACP_"),
+        "env_not_granted" => !OWN_SETTINGS.contains(&denial.asked.as_str()),
         _ => false,
     }
 }

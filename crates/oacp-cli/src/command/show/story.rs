@@ -323,6 +323,7 @@ fn line(event: &Event, verified: &Verified, all: bool) -> String {
                 Found::Absent => "nothing there".to_owned(),
                 Found::Special => "no regular file".to_owned(),
                 Found::Outside => "a link to what is not granted".to_owned(),
+                Found::Withheld => "OACP's own, withheld".to_owned(),
                 Found::Unreadable => "unreadable".to_owned(),
             };
             format!("stat        {}  {found}", visible(path.as_str()))

@@ -1,6 +1,7 @@
 //! Systems on which files cannot be opened safely yet: nothing is there. Replays need none of this.
 
 use std::io;
+use std::path::PathBuf;
 
 use oacp::capability::{Grant, GuestPath};
 use oacp::digest::Digest;
@@ -16,7 +17,7 @@ pub(in super::super) enum Place {}
 pub(in super::super) enum Staged {}
 
 impl Host {
-    pub(in super::super) fn new(_: &Grant) -> Self {
+    pub(in super::super) fn new(_: &Grant, _: &[PathBuf]) -> Self {
         Self
     }
 
@@ -37,6 +38,10 @@ impl Host {
     pub(in super::super) fn place(&self, _: &GuestPath) -> io::Result<Place> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    pub(in super::super) fn own_place(&self, _: &GuestPath) -> io::Result<Place> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 impl Place {
@@ -45,6 +50,10 @@ impl Place {
     }
 
     pub(in super::super) fn is_directory(&self) -> io::Result<bool> {
+        match *self {}
+    }
+
+    pub(in super::super) fn names(&self) -> io::Result<Vec<Option<String>>> {
         match *self {}
     }
 

@@ -23,6 +23,8 @@ pub(in super::super) struct Host {
     granted: Capabilities,
     /// The grant, with the directories before its first wildcards resolved: what was opened is judged under this.
     real: Grant,
+    /// Directories and files that no guest sees, as they lie on this disk.
+    withheld: Vec<GuestPath>,
 }
 
 /// A name that was opened, without effect.
@@ -35,10 +37,22 @@ struct Opened {
 }
 
 impl Host {
-    pub(in super::super) fn new(grant: &Grant) -> Self {
+    pub(in super::super) fn new(grant: &Grant, withheld: &[PathBuf]) -> Self {
         let granted = grant.capabilities().clone();
         let real = Grant::attenuate(&resolved(&granted), &resolved(&granted));
-        Self { granted, real }
+        let withheld = withheld
+            .iter()
+            .filter_map(|path| guest_path(&std::fs::canonicalize(path).ok()?))
+            .collect();
+        Self {
+            granted,
+            real,
+            withheld,
+        }
+    }
+
+    fn is_withheld(&self, real: &GuestPath) -> bool {
+        self.withheld.iter().any(|own| real.starts_with(own))
     }
 
     /// Opens what somebody who was asked has granted besides.
@@ -67,6 +81,10 @@ impl Host {
     ) -> Fact {
         match self.attempt(path, access, fits) {
             Ok(fact) => fact,
+            // Nor is it told whether something is there where the guest may not look.
+            Err(Errno::NOENT | Errno::NOTDIR) if self.leads_outside(path) => {
+                Fact::Status(Found::Outside, 0)
+            }
             Err(Errno::NOENT | Errno::NOTDIR) => Fact::Status(Found::Absent, 0),
             // A magic link, or links in a circle.
             Err(Errno::LOOP) => Fact::Status(Found::Outside, 0),
@@ -85,16 +103,26 @@ impl Host {
         let judged = |real: &GuestPath| match access {
             Access::Read => self.real.allows_read(real).is_ok(),
             Access::Write => self.real.allows_write(real).is_ok(),
+            Access::Both => {
+                self.real.allows_read(real).is_ok() && self.real.allows_write(real).is_ok()
+            }
             Access::Look => self.real.shows(real),
         };
         if !opened.real.as_ref().is_some_and(judged) {
             return Ok(Fact::Status(Found::Outside, 0));
         }
+        if opened
+            .real
+            .as_ref()
+            .is_some_and(|real| self.is_withheld(real))
+        {
+            return Ok(Fact::Status(Found::Withheld, 0));
+        }
         Ok(match opened.kind {
-            FileType::Directory => Fact::Status(Found::Directory, 0),
-            FileType::RegularFile if is_of_the_kernel(&opened.descriptor) => {
+            FileType::Directory | FileType::RegularFile if is_of_the_kernel(&opened.descriptor) => {
                 Fact::Status(Found::Special, 0)
             }
+            FileType::Directory => Fact::Status(Found::Directory, 0),
             FileType::RegularFile => {
                 let status = Fact::Status(Found::File, opened.size);
                 if access == Access::Look || !fits(opened.size) {
@@ -112,6 +140,20 @@ impl Host {
         })
     }
 
+    /// Whether the last part of a path that is there lies outside, or is a link that leads to nothing.
+    fn leads_outside(&self, path: &GuestPath) -> bool {
+        let mut missing = path.clone();
+        while let Some(parent) = missing.parent() {
+            if let Ok(opened) = open(Path::new(parent.as_str())) {
+                let is_link = rustix::fs::lstat(missing.as_str())
+                    .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+                return is_link || !opened.real.is_some_and(|real| self.real.shows(&real));
+            }
+            missing = parent;
+        }
+        false
+    }
+
     /// The names in a directory that `shows` lets through; none if the directory itself lies elsewhere.
     pub(in super::super) fn list(
         &self,
@@ -124,7 +166,9 @@ impl Host {
         let Some(real) = opened
             .real
             .as_ref()
-            .filter(|real| self.real.shows(real) && opened.kind == FileType::Directory)
+            .filter(|real| self.real.shows(real) && !self.is_withheld(real))
+            .filter(|_| opened.kind == FileType::Directory)
+            .filter(|_| !is_of_the_kernel(&opened.descriptor))
         else {
             return Vec::new();
         };
@@ -162,9 +206,10 @@ impl Host {
                 }
                 _ => None,
             };
-            let granted = real
-                .child(name)
-                .is_ok_and(|real| self.real.shows(&real) || entry.file_type() == FileType::Symlink);
+            let granted = real.child(name).is_ok_and(|real| {
+                let is_link = entry.file_type() == FileType::Symlink;
+                (self.real.shows(&real) || is_link) && !self.is_withheld(&real)
+            });
             if let Some(kind) = kind.filter(|_| granted) {
                 names.insert((name.to_owned(), kind));
             }
@@ -172,25 +217,28 @@ impl Host {
         names.into_iter().collect()
     }
 
-    /// Where a file is written: its directory, held open, and its name there.
+    /// Where a file is written: its directory, held open, and its name there. A link that is granted is written through, so that it
+    /// stays one.
     pub(in super::super) fn place(&self, path: &GuestPath) -> io::Result<Place> {
-        let path = Path::new(path.as_str());
-        // A link that is granted is written through, so that the link stays one.
-        let real = match open(path) {
-            Ok(opened) => opened.real,
-            Err(Errno::NOENT) => {
-                let parent = path.parent().unwrap_or(path);
-                let name = path.file_name().and_then(OsStr::to_str);
-                let parent = open(parent)?.real;
-                parent
-                    .zip(name)
-                    .and_then(|(parent, name)| parent.child(name).ok())
-            }
-            Err(e) => return Err(e.into()),
-        };
+        match open(Path::new(path.as_str())) {
+            Ok(opened) => self.place_at(opened.real),
+            Err(Errno::NOENT) => self.own_place(path),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The same, of the name itself, wherever it leads: what is removed is no link's target.
+    pub(in super::super) fn own_place(&self, path: &GuestPath) -> io::Result<Place> {
+        let parent = path.parent().unwrap_or_else(GuestPath::root);
+        let parent = open(Path::new(parent.as_str()))?.real;
+        self.place_at(parent.and_then(|parent| parent.child(path.name()).ok()))
+    }
+
+    fn place_at(&self, real: Option<GuestPath>) -> io::Result<Place> {
         let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
         let real = real
             .filter(|real| self.real.allows_write(real).is_ok() || self.leads_to_writing(real))
+            .filter(|real| !self.is_withheld(real))
             .ok_or_else(refused)?;
         let parent = real.parent().ok_or_else(refused)?;
         let opened = open(Path::new(parent.as_str()))?;
@@ -250,6 +298,21 @@ impl Place {
             Err(Errno::NOENT) => Ok(false),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// The names in the directory that is there. One that is no UTF-8 is no name that a guest knows.
+    pub(in super::super) fn names(&self) -> io::Result<Vec<Option<String>>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(&self.directory, &self.name, flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::new(directory)? {
+            let entry = entry?;
+            let name = entry.file_name().to_str().ok().map(str::to_owned);
+            if !matches!(name.as_deref(), Some("." | "..")) {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     /// Writes the bytes beside the place, durably, so that only a rename is left to do.
@@ -427,7 +490,7 @@ fn is_of_the_kernel(descriptor: &OwnedFd) -> bool {
     })
 }
 
-/// Elsewhere: one component after the other, following no link below the resolved directory of the grant.
+/// Elsewhere: one component after the other, following no link at all, so that a grant has to name where things really lie.
 #[cfg(not(target_os = "linux"))]
 fn open_by_system(path: &Path) -> Result<(OwnedFd, Option<GuestPath>), Errno> {
     use std::path::Component;

@@ -27,6 +27,12 @@ pub const DENIAL_CODES: &[(&str, &str)] = &[
          guest: reading one can block, or do something. Copy its content into a regular file.",
     ),
     (
+        "file_withheld",
+        "The path lies where OACP keeps its own keys and runs, or is the file that a secret is taken from. No guest is shown \
+         these, whatever is granted: who has the node's key can sign in its name. Grant the directories that the agent needs, one by \
+         one.",
+    ),
+    (
         "file_outside",
         "The path is granted, and a symbolic link on the way leads to a place that is not. What is judged is where a path \
          leads, so that a link is no way around a grant. If the place should be reachable, grant it too.",
@@ -78,6 +84,6 @@ pub const DENIAL_CODES: &[(&str, &str)] = &[
         "env_not_granted",
         "The agent asked for an environment variable that no entry of `env` means. Nothing is granted by default. If the \
          variable holds a secret, do not grant it here: an agent can send on what it can read. Grant it under `secrets` for one \
-         host, and the agent never sees it. Names that begin with `OACP_` are OACP's own settings, and never granted.",
+         host, and the agent never sees it. A setting of OACP's own, as `OACP_HOME`, is never granted.",
     ),
 ];

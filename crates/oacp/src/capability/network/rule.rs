@@ -37,6 +37,14 @@ impl HostRule {
         }
     }
 
+    /// What somebody means who allows exactly this, as a denial asks for it: an address of a
+    /// [special range](super::special_range) is then meant as that. `None`: it is no exact host.
+    pub fn meaning(asked: &str) -> Option<Self> {
+        let rule: Self = asked.parse().ok().filter(Self::is_exact)?;
+        let is_special = rule.address().and_then(super::special_range).is_some();
+        rule.with_private(is_special).ok()
+    }
+
     /// The same rule that does, or does not, also pass addresses in
     /// [special ranges](super::special_range).
     ///

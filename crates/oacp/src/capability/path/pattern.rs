@@ -481,23 +481,23 @@ mod tests {
 
     #[test]
     fn a_relative_pattern_is_joined_to_its_base() {
-        let base = path("/work/in");
+        let base = path("/desk/in");
         for (text, expected) in [
-            ("a", "/work/in/a"),
-            ("./a", "/work/in/a"),
-            ("././a", "/work/in/a"),
-            ("../a", "/work/a"),
+            ("a", "/desk/in/a"),
+            ("./a", "/desk/in/a"),
+            ("././a", "/desk/in/a"),
+            ("../a", "/desk/a"),
             ("../../a", "/a"),
-            ("./../a", "/work/a"),
-            (".", "/work/in/**"),
-            ("./", "/work/in/**"),
-            ("..", "/work/**"),
+            ("./../a", "/desk/a"),
+            (".", "/desk/in/**"),
+            ("./", "/desk/in/**"),
+            ("..", "/desk/**"),
             ("../..", "/**"),
-            ("*", "/work/in/*"),
-            ("**", "/work/in/**"),
-            ("*.csv", "/work/in/*.csv"),
-            ("data/", "/work/in/data/**"),
-            ("./~a", "/work/in/~a"),
+            ("*", "/desk/in/*"),
+            ("**", "/desk/in/**"),
+            ("*.csv", "/desk/in/*.csv"),
+            ("data/", "/desk/in/data/**"),
+            ("./~a", "/desk/in/~a"),
             ("/a", "/a"),
         ] {
             let parsed = PathPattern::parse_in(text, &base).unwrap();
@@ -520,17 +520,17 @@ mod tests {
 
     #[test]
     fn a_directory_s_own_star_becomes_no_wildcard() {
-        let base = path("/work/*");
+        let base = path("/desk/*");
         let error = PathPattern::parse_in("a", &base).unwrap_err();
         assert_eq!(error.problem, PatternProblem::Base);
         assert!(PathPattern::parse_in("/a", &base).is_ok());
 
         let moved = pattern("/data/*.csv").with_prefix(&base);
-        assert!(moved.matches(&path("/work/*/a.csv")));
-        assert!(!moved.matches(&path("/work/x/a.csv")));
-        assert!(moved.reaches_below(&base) && !moved.reaches_below(&path("/work/x")));
-        assert!(!moved.covers(&pattern("/work/x/a.csv")));
-        assert!(!pattern("/work/*/*.csv").covers(&moved) && moved.covers(&moved));
+        assert!(moved.matches(&path("/desk/*/a.csv")));
+        assert!(!moved.matches(&path("/desk/x/a.csv")));
+        assert!(moved.reaches_below(&base) && !moved.reaches_below(&path("/desk/x")));
+        assert!(!moved.covers(&pattern("/desk/x/a.csv")));
+        assert!(!pattern("/desk/*/*.csv").covers(&moved) && moved.covers(&moved));
         assert_eq!(moved.prefix(), base);
 
         for text in ["/a*", "/*", "/a\n", "/"] {

@@ -28,8 +28,8 @@ fn outside() -> Case {
     let mut case = Case::new();
     let capabilities: Capabilities = serde_json::from_value(json!({
         "tools": ["get_weather"],
-        "file_read": ["/work/in/*.csv", "/work/data/"],
-        "file_write": ["/work/out/"],
+        "file_read": ["/desk/in/*.csv", "/desk/data/"],
+        "file_write": ["/desk/out/"],
         "network": { "allowlist": ["api.example", { "host": "localhost:8080", "private": true }], "denylist": ["10.0.0.0/8"] },
         "env": ["APP_*", "LANG"],
         "secrets": [{ "name": "API_KEY", "host": "api.example", "header": "authorization", "prefix": "Bearer " }],
@@ -41,7 +41,7 @@ fn outside() -> Case {
             .file_read
             .iter()
             .cloned()
-            .chain(["/work/in/a*".parse().unwrap()])
+            .chain(["/desk/in/a*".parse().unwrap()])
             .collect(),
         ..capabilities.clone()
     };
@@ -57,7 +57,7 @@ fn outside() -> Case {
     let target = Target::parse("https://api.example/v1?q=1").unwrap();
     let file_denial = grant.allows_read(&path("/etc/passwd")).unwrap_err();
     let env_denial = grant.allows_env("HOME").unwrap_err();
-    let granted = grant.allows_write(&path("/work/report.txt")).unwrap_err();
+    let granted = grant.allows_write(&path("/desk/report.txt")).unwrap_err();
     let address_denial = grant
         .allows_address(&target, "10.0.0.1".parse().unwrap())
         .unwrap_err();
@@ -79,7 +79,7 @@ fn outside() -> Case {
         Event::Start {
             seed: Seed::from_bytes([4; 32]),
             clock_start_ms: fixture::NOW_MS as u64,
-            working_directory: path("/work"),
+            working_directory: path("/desk"),
         },
         Event::ToolCall {
             call: 1,
@@ -90,16 +90,16 @@ fn outside() -> Case {
             variables: content(br#"{"APP_PORT":"80","LANG":"C"}"#),
         },
         Event::DirectoryListed {
-            path: path("/work/in"),
+            path: path("/desk/in"),
             entries: content(br#"[["a.csv","file"]]"#),
         },
         Event::FileStatus {
-            path: path("/work/in/a.csv"),
+            path: path("/desk/in/a.csv"),
             found: Found::File,
             size: 4,
         },
         Event::FileOpened {
-            path: path("/work/in/a.csv"),
+            path: path("/desk/in/a.csv"),
             content: content(b"1,2\n"),
         },
         Event::Denial {
@@ -148,14 +148,14 @@ fn outside() -> Case {
             clock_advance_ns: 1,
         },
         Event::WriteBack {
-            path: path("/work/out"),
+            path: path("/desk/out"),
             change: Change::DirectoryCreated,
             content: None,
             before: None,
             result: Written::Done,
         },
         Event::WriteBack {
-            path: path("/work/out/b.csv"),
+            path: path("/desk/out/b.csv"),
             change: Change::Created,
             content: Some(content(b"3\n")),
             before: None,
@@ -166,14 +166,14 @@ fn outside() -> Case {
             message: "somebody else wrote it".to_owned(),
         },
         Event::WriteBack {
-            path: path("/work/out/c.csv"),
+            path: path("/desk/out/c.csv"),
             change: Change::Replaced,
             content: Some(content(b"4\n")),
             before: Some(Digest::of(b"3\n")),
             result: Written::Conflict,
         },
         Event::WriteBack {
-            path: path("/work/out/d.csv"),
+            path: path("/desk/out/d.csv"),
             change: Change::Removed,
             content: None,
             before: Some(Digest::of(b"5\n")),
@@ -475,22 +475,22 @@ pub fn form(cases: &mut Cases) {
         "working_directory_missing",
         "event 0 without a working directory",
         0,
-        ",\"working_directory\":\"/work\"",
+        ",\"working_directory\":\"/desk\"",
         "",
     );
     own(
         "working_directory_relative",
         "event 0 with a relative working directory",
         0,
-        "\"/work\"",
+        "\"/desk\"",
         "\"work\"",
     );
     own(
         "path_dots",
         "a file whose path has `..` in it",
         STATUS,
-        "/work/in/a.csv",
-        "/work/../a.csv",
+        "/desk/in/a.csv",
+        "/desk/../a.csv",
     );
     own(
         "path_slash",
