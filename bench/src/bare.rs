@@ -1,6 +1,6 @@
 //! The same component on bare Wasmtime: instantiate, run, drop. No limits, no recording, real clocks, nothing signed.
 
-use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, Val};
+use wasmtime::component::{Component, InstancePre, Linker, LinkerInstance, ResourceTable, Val};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -50,19 +50,41 @@ impl Bare {
             unsafe { Component::deserialize_file(&engine, &file) }.expect("a component");
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("wasi");
-        // A trivial agent calls none of OACP's own interfaces.
-        for (interface, function) in [("port", "wait"), ("tools", "start"), ("log", "log")] {
-            let mut instance = linker
-                .instance(&format!("oacp:agent/{interface}@0.1.0"))
-                .expect("an instance");
+        // Of OACP's own interfaces a trivial agent asks two, at its start.
+        let functions = [
+            ("port", "wait"),
+            ("tools", "start"),
+            ("http", "start"),
+            ("files", "read"),
+            ("files", "write"),
+            ("files", "list"),
+            ("files", "status"),
+            ("files", "make-directory"),
+            ("files", "remove"),
+            ("files", "rename"),
+            ("environment", "get"),
+            ("denials", "latest"),
+            ("log", "log"),
+        ];
+        for (interface, function) in functions {
             let called =
                 move |_: wasmtime::StoreContextMut<'_, State>, _, _: &[Val], _: &mut [Val]| {
                     Err(wasmtime::Error::msg(format!(
                         "a trivial agent called `{function}`"
                     )))
                 };
-            instance.func_new(function, called).expect("a function");
+            own(&mut linker, interface)
+                .func_new(function, called)
+                .expect("a function");
         }
+        own(&mut linker, "files")
+            .func_wrap("working-directory", |_, (): ()| Ok(("/".to_owned(),)))
+            .expect("a function");
+        own(&mut linker, "environment")
+            .func_wrap("variables", |_, (): ()| {
+                Ok((Vec::<(String, String)>::new(),))
+            })
+            .expect("a function");
         let content = text.bytes().map(Val::U8).collect();
         let file = Val::Record(vec![
             ("path".into(), Val::String(name.into())),
@@ -105,4 +127,10 @@ impl Bare {
         .expect("a result");
         assert!(matches!(&results[0], Val::Result(Ok(_))), "{results:?}");
     }
+}
+
+fn own<'a>(linker: &'a mut Linker<State>, interface: &str) -> LinkerInstance<'a, State> {
+    linker
+        .instance(&format!("oacp:agent/{interface}@0.1.0"))
+        .expect("an instance")
 }

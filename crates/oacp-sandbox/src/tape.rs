@@ -128,19 +128,20 @@ impl Tape {
         self.events.saturating_add(events as u64) <= EVENTS_MAX
     }
 
-    /// Writes down what the outside caused, with its contents.
+    /// Writes down what the outside caused, with its contents, which are hashed once.
     pub(crate) fn write(
         &mut self,
         contents: &[u8],
         event: impl FnOnce(Content) -> Event,
-    ) -> Result<(), Halt> {
+    ) -> Result<Content, Halt> {
         self.count()?;
         self.bytes = self.bytes.saturating_add(contents.len());
-        if let Side::Record(recording) = &mut self.side {
-            let content = recording.add_blob(contents);
-            recording.push(&event(content));
-        }
-        Ok(())
+        let Side::Record(recording) = &mut self.side else {
+            unreachable!("only a run writes down what the outside caused")
+        };
+        let content = recording.add_blob(contents);
+        recording.push(&event(content));
+        Ok(content)
     }
 
     /// Reads what the outside caused, if it is what the guest asks for, with its contents if there are any.

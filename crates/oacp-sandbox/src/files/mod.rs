@@ -398,13 +398,12 @@ impl State {
         match fact {
             Fact::Opened(contents) => {
                 let contents: Arc<[u8]> = contents.into();
-                let digest = Digest::of(&contents);
                 let path = path.clone();
                 let written = self
                     .tape
                     .write(&contents, |content| Event::FileOpened { path, content });
-                self.halted(written)?;
-                Ok(Known::Opened(digest, contents))
+                let content = self.halted(written)?;
+                Ok(Known::Opened(content.sha256, contents))
             }
             Fact::Status(found, size) => {
                 let path = path.clone();
