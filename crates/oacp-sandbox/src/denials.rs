@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use oacp::capability::{Denial, DenialPolicy};
+use oacp::capability::{Denial, DenialPolicy, OWN_SETTINGS};
 use oacp::event::Event;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
@@ -52,15 +52,15 @@ impl State {
         if self.granted.contains(&asked) {
             return Ok(None);
         }
+        // The same for a replay: what nobody would have been asked about, nobody has allowed.
+        let is_askable = denial.code.ends_with("_not_granted")
+            && !OWN_SETTINGS.contains(&denial.asked.as_str())
+            && self.grant.capabilities().within.is_empty()
+            && !self.refused.contains(&asked);
         let is_allowed = match (&self.tape.side, &self.ask) {
-            (Side::Record(_), Some(ask))
-                if denial.code.ends_with("_not_granted")
-                    && self.grant.capabilities().within.is_empty()
-                    && !self.refused.contains(&asked) =>
-            {
-                ask.is_allowed(denial.clone()).await
-            }
-            (Side::Record(_), _) => false,
+            _ if !is_askable => false,
+            (Side::Record(_), Some(ask)) => ask.is_allowed(denial.clone()).await,
+            (Side::Record(_), None) => false,
             (Side::Replay(_), _) => matches!(
                 self.tape.peek(),
                 Some(Event::Granted { call: c, denial: d, .. }) if c == call && d == denial

@@ -23,7 +23,7 @@ impl State {
                 let granted = |name: &str| self.grant.allows_env(name).is_ok();
                 let offered = self.environment.iter().filter(|(name, _)| granted(name));
                 let offered = offered.map(|(n, v)| (n.clone(), v.clone())).collect();
-                self.recorded_variables(offered)?
+                self.recorded_variables(offered, None)?
             } else {
                 BTreeMap::new()
             };
@@ -36,13 +36,26 @@ impl State {
     fn recorded_variables(
         &mut self,
         offered: BTreeMap<String, String>,
+        allowed: Option<&str>,
     ) -> wasmtime::Result<BTreeMap<String, String>> {
         let bytes: Arc<[u8]> = match self.tape.side {
             Side::Replay(_) => {
                 let read = self.tape.read("the guest reads its environment", |event| {
                     matches!(event, Event::Environment { .. })
                 });
-                self.halted(read)?.1
+                let (event, bytes) = self.halted(read)?;
+                let given: BTreeMap<String, String> =
+                    serde_json::from_slice(&bytes).unwrap_or_default();
+                // Judged again: a recording gives no more than its grant.
+                let is_granted = |name: &String| {
+                    self.grant.allows_env(name).is_ok() || allowed == Some(name.as_str())
+                };
+                if !given.keys().all(is_granted) {
+                    let asked = "the guest reads its environment".to_owned();
+                    let diverged = self.tape.diverged_before(&event, asked);
+                    return self.halted(Err(diverged));
+                }
+                bytes
             }
             Side::Record(_) => {
                 let bytes = oacp::json::canonicalize(&offered).unwrap_or_default();
@@ -80,7 +93,7 @@ impl State {
             if is_new {
                 let offered = self.environment.get_key_value(&name);
                 let offered = offered.map(|(n, v)| (n.clone(), v.clone()));
-                let given = self.recorded_variables(offered.into_iter().collect())?;
+                let given = self.recorded_variables(offered.into_iter().collect(), Some(&name))?;
                 self.variables()?;
                 self.variables.get_or_insert_default().extend(given);
             }

@@ -44,6 +44,9 @@ pub const FILES_OPEN_MAX: usize = 256;
 /// Names of one directory that are listed. Attack: a directory of millions.
 pub const DIRECTORY_ENTRIES_MAX: usize = 10_000;
 
+/// Directories in which a run writes, removes or makes something. Attack: each is held open until all is written.
+pub const DIRECTORIES_WRITTEN_MAX: usize = 256;
+
 /// Bytes that one name of a listing takes beside its characters.
 pub const DIRECTORY_ENTRY_BYTES: usize = 32;
 

@@ -360,7 +360,18 @@ pub(crate) async fn execute(
         0
     };
     let mut state = store.into_data();
-    flush(&mut state);
+    // A replay that the verifier stopped has not come to the end, where this was recorded.
+    let is_stopped = matches!(
+        state.halt,
+        Some(Halt::TimedOut(_) | Halt::Cancelled | Halt::Diverged { .. } | Halt::Withheld(_))
+    ) || match &returned {
+        Return::TimedOut(_) | Return::Cancelled => true,
+        Return::Trap(trap) => trap.downcast_ref() == Some(&Trap::StackOverflow),
+        _ => false,
+    };
+    if !is_stopped || matches!(state.tape.side, Side::Record(_)) {
+        flush(&mut state);
+    }
     let (mut outcome, mut output, mut failure) = judge(returned, &state, fuel);
     let mut writes = Vec::new();
     // Only what ended well is carried out: before the statement, which says what came of it.

@@ -160,7 +160,8 @@ impl State {
     /// Ends the run from within a host call: the reason is kept, and the guest is unwound.
     pub(crate) fn halted<T>(&mut self, result: Result<T, Halt>) -> wasmtime::Result<T> {
         result.map_err(|halt| {
-            self.halt = Some(halt);
+            // The first reason is the one.
+            self.halt.get_or_insert(halt);
             wasmtime::Error::msg("the host ended the run")
         })
     }

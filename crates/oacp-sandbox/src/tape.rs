@@ -63,20 +63,21 @@ impl Tape {
     /// Writes an event down, or compares it with the one recorded.
     pub(crate) fn event(&mut self, event: &Event) -> Result<u64, Halt> {
         self.count()?;
-        self.weigh(event)?;
-        match &mut self.side {
-            Side::Record(recording) => Ok(recording.push(event)),
+        let index = match &mut self.side {
+            Side::Record(recording) => recording.push(event),
             Side::Replay(replay) => {
                 let bytes = event.to_bytes();
                 match replay.events.get(replay.next) {
                     Some(recorded) if *recorded == bytes => {
                         replay.next += 1;
-                        Ok(replay.next as u64 - 1)
+                        replay.next as u64 - 1
                     }
-                    recorded => Err(diverged(replay.next, recorded, &bytes)),
+                    recorded => return Err(diverged(replay.next, recorded, &bytes)),
                 }
             }
-        }
+        };
+        self.weigh(event)?;
+        Ok(index)
     }
 
     /// Keeps contents, named by their digest, beside the events.
@@ -89,18 +90,23 @@ impl Tape {
         }
     }
 
-    /// Counts an event that holds a guest's own words; those of a log have a limit of their own.
+    /// Counts an event by which a guest can fill a recording, after it was written or read: so a run and its replay end at the same one.
+    /// Log lines have a limit of their own; what completes a call was seen to fit before it was delivered.
     fn weigh(&mut self, event: &Event) -> Result<(), Halt> {
         if matches!(
             event,
             Event::Denial { .. }
+                | Event::DirectoryListed { .. }
+                | Event::Environment { .. }
+                | Event::FileOpened { .. }
                 | Event::FileStatus { .. }
                 | Event::Granted { .. }
                 | Event::HttpRequest { .. }
         ) {
             self.bytes = self.bytes.saturating_add(event.to_bytes().len());
+            return self.within_bytes();
         }
-        self.within_bytes()
+        Ok(())
     }
 
     /// Counts what a wait for so many calls may take in the recording.
@@ -140,7 +146,9 @@ impl Tape {
             unreachable!("only a run writes down what the outside caused")
         };
         let content = recording.add_blob(contents);
-        recording.push(&event(content));
+        let event = event(content);
+        recording.push(&event);
+        self.weigh(&event)?;
         Ok(content)
     }
 
@@ -160,6 +168,7 @@ impl Tape {
             None => Arc::default(),
         };
         self.bytes = self.bytes.saturating_add(contents.len());
+        self.weigh(&event)?;
         Ok((event, contents))
     }
 

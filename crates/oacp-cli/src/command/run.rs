@@ -146,6 +146,7 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         state_dir: Some(home.sandboxes()),
         withheld: secret::files(&options.secrets)
             .chain([home.root().to_owned()])
+            .chain(arguments.bundle.iter().cloned())
             .collect(),
         egress: options.egress.options()?,
     });
@@ -358,6 +359,16 @@ fn write_bundle(
             )
         }
     };
-    bundle_file::write(&file, &execution.bundle, existing, Readers::Owner)?;
-    Ok(file)
+    match bundle_file::write(&file, &execution.bundle, existing, Readers::Owner) {
+        Ok(()) => Ok(file),
+        // The run has taken place, and may have changed files: its bundle is kept wherever that can be done.
+        Err(e) if named.is_some() => {
+            let kept = write_bundle(execution, None, false, home)?;
+            Err(e.hint(format!(
+                "the run has taken place; its bundle is in {}",
+                crate::home::shown(&kept)
+            )))
+        }
+        Err(e) => Err(e),
+    }
 }

@@ -289,14 +289,14 @@ fn a_policy_explains_itself() {
     explain(
         &["https://bad.example.com/"],
         expect![[r#"
-        $ oacp policy explain --config oacp.yaml https://bad.example.com/
-        denied  network https://bad.example.com/
-          · network.allowlist `*.example.com:443`: allows it
-          · network.denylist `bad.example.com`: denies it
-          · its addresses: judged once the name is resolved, by the deny-list and the special ranges
-          fix: remove "bad.example.com" from network.denylist under sandbox.capabilities in oacp.yaml
-        exit 1
-    "#]],
+            $ oacp policy explain --config oacp.yaml https://bad.example.com/
+            denied  network https://bad.example.com/
+              · network.allowlist `*.example.com:443`: allows it
+              · network.denylist `bad.example.com`: denies it
+              · its addresses: judged once the name is resolved, by the deny-list and the special ranges
+              fix: leave out --deny-net bad.example.com, or remove "bad.example.com" from network.denylist under sandbox.capabilities in oacp.yaml
+            exit 1
+        "#]],
     );
     explain(
         &["http://[::ffff:127.0.0.1]/"],

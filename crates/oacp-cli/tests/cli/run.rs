@@ -286,11 +286,12 @@ fn a_bundle_is_not_written_over() {
     session.check(
         &["run", "agent.py", "-q", "--bundle", "nowhere/run.json"],
         expect![[r#"
-        $ oacp run agent.py -q --bundle nowhere/run.json
-        ! error: cannot write the bundle `[dir]/nowhere/run.json`
-        !   cause: No such file or directory (os error 2)
-        exit 2
-    "#]],
+            $ oacp run agent.py -q --bundle nowhere/run.json
+            ! error: cannot write the bundle `[dir]/nowhere/run.json`
+            !   cause: No such file or directory (os error 2)
+            !   hint: the run has taken place; its bundle is in ~/oacp/runs/[id].json
+            exit 2
+        "#]],
     );
     let left: Vec<_> = std::fs::read_dir(session.path(""))
         .unwrap()

@@ -164,3 +164,82 @@ fn names(directory: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn a_sibling_does_not_hide_what_is_in_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().canonicalize().unwrap();
+    let text = text.to_str().unwrap();
+    let program = "
+import os
+def run(input):
+    os.mkdir('a')
+    open('a.bak', 'w').close()
+    open('a/new', 'w').close()
+    try:
+        os.rmdir('a')
+    except OSError:
+        return os.listdir('a')
+";
+    let mut call = call(agent("agent.py", program), json!(null));
+    call.working_directory = text.parse().unwrap();
+    call.asked =
+        grant(json!({ "file_read": [format!("{text}/")], "file_write": [format!("{text}/")] }));
+    let seen = fixture::see_granted(call).confirmed();
+    assert_eq!(seen.output(), json!(["new"]));
+}
+
+#[test]
+fn what_looks_fill_is_counted_alike_in_a_run_and_its_replay() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().canonicalize().unwrap();
+    let text = text.to_str().unwrap();
+    // Each look takes some of what a recording may have; what is written then does not fit any more.
+    let program = "
+import os
+def run(input):
+    for n in range(50):
+        os.path.exists('x' * 200 + str(n))
+    with open('a', 'wb') as one:
+        one.write(bytes((32 << 20) - 2048))
+    with open('b', 'wb') as two:
+        two.write(bytes(32 << 20))
+";
+    let mut call = call(agent("agent.py", program), json!(null));
+    call.working_directory = text.parse().unwrap();
+    call.asked =
+        grant(json!({ "file_read": [format!("{text}/")], "file_write": [format!("{text}/")] }));
+    let seen = fixture::see_granted(call).confirmed();
+    assert_eq!(seen.execution.outcome, Outcome::GuestError);
+    assert!(!directory.path().join("a").exists());
+}
+
+#[test]
+fn a_database_is_opened_under_a_grant_of_it_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().canonicalize().unwrap();
+    let text = text.to_str().unwrap();
+    let program = "
+import sqlite3
+def run(input):
+    with sqlite3.connect('todo.db') as db:
+        db.execute('create table if not exists todo (what text)')
+        db.execute('insert into todo values (?)', (input,))
+    return db.execute('select count(*) from todo').fetchone()[0]
+";
+    for expected in [1, 2] {
+        let mut call = call(agent("agent.py", program), json!("milk"));
+        call.working_directory = text.parse().unwrap();
+        let file = format!("{text}/todo.db");
+        call.asked = grant(json!({ "file_read": [file], "file_write": [file] }));
+        let seen = fixture::see_granted(call).confirmed();
+        assert_eq!(
+            seen.execution.outcome,
+            Outcome::Ok,
+            "{:?}",
+            seen.execution.failure
+        );
+        assert_eq!(seen.output(), json!(expected));
+        assert_eq!(names(Path::new(text)), ["todo.db"]);
+    }
+}

@@ -10,7 +10,7 @@ mod disk;
 #[path = "host/unix.rs"]
 mod disk;
 
-pub(super) use disk::{Host, Place, Staged};
+pub(super) use disk::{Held, Host, Place, Staged};
 
 use oacp::event::Found;
 

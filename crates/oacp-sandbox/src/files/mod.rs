@@ -245,7 +245,7 @@ impl Files {
         if in_tmp && !path.starts_with(&self.working_directory) {
             return true;
         }
-        let database = ["-journal", "-wal", "-shm"]
+        let database = ["-journal", "-wal", "-shm", ".lock"]
             .iter()
             .find_map(|suffix| path.as_str().strip_suffix(suffix))
             .and_then(|database| database.parse().ok());
@@ -306,6 +306,33 @@ impl State {
             host.add(path, &capability);
         }
         Ok(Ok(Region::Granted))
+    }
+
+    /// Whether the directory may be listed, or the denial, recorded. What is in it is judged name by name.
+    async fn judge_listing(&mut self, path: &GuestPath) -> Answer<()> {
+        let Err(denial) = self.grant.allows_listing(path) else {
+            return Ok(Ok(()));
+        };
+        if self.files.is_private(path) && !self.grant.shows(path) {
+            return Ok(Ok(()));
+        }
+        // What the run itself has made is its own to list.
+        let is_own = matches!(
+            self.files.entries.get(path),
+            Some(Entry {
+                original: Original::Private | Original::Absent,
+                now: Node::Directory,
+                ..
+            })
+        );
+        if is_own {
+            return Ok(Ok(()));
+        }
+        let call = self.next_call()?;
+        Ok(match self.refuse(call, denial).await? {
+            Some(denial) => Err(FileError::Denied(Box::new(denial))),
+            None => Ok(()),
+        })
     }
 
     /// What is at `path`, asked of the host at most once.
@@ -378,7 +405,13 @@ impl State {
                 matches!(event, Event::FileOpened { path: p, .. } if p == path && access != Access::Look)
                     || matches!(event, Event::FileStatus { path: p, .. } if p == path)
             });
-            return Ok(match self.halted(read)? {
+            let (event, contents) = self.halted(read)?;
+            // A run reads no such file.
+            if contents.len() > limits::FILE_BYTES_MAX {
+                let diverged = self.tape.diverged_before(&event, looking);
+                return self.halted(Err(diverged));
+            }
+            return Ok(match (event, contents) {
                 (Event::FileStatus { found, size, .. }, _) => Known::Status(found, size),
                 (Event::FileOpened { content, .. }, contents) => {
                     Known::Opened(content.sha256, contents)
@@ -407,6 +440,8 @@ impl State {
             }
             Fact::Status(found, size) => {
                 let path = path.clone();
+                // As an event can say it, so that a replay sees no other.
+                let size = size.min(oacp::limits::JSON_INTEGER_MAX);
                 self.event(&Event::FileStatus { path, found, size })?;
                 Ok(Known::Status(found, size))
             }
@@ -468,12 +503,17 @@ impl State {
         if self.files.open >= limits::FILES_OPEN_MAX {
             return Ok(Err(FileError::Full));
         }
+        let writes = flags.write || flags.truncate || flags.create;
         let access = match (flags.write || flags.truncate, flags.read) {
             (true, true) if !flags.truncate => Access::Both,
             (true, _) => Access::Write,
             (false, true) => Access::Read,
             (false, false) => Access::Look,
         };
+        // A directory is opened to be listed.
+        if flags.directory && !writes {
+            attempt!(self.judge_listing(&path).await?);
+        }
         // A directory may be opened wherever it may be looked at; what is in it is judged name by name.
         if self.grant.shows(&path) || self.files.is_private(&path) || self.is_anchor(&path) {
             attempt!(self.look(&path).await?);
@@ -508,7 +548,6 @@ impl State {
             }
             _ => {}
         }
-        let writes = flags.write || flags.truncate || flags.create;
         // What the guest itself has made may be read back under the right to write it.
         let own = matches!(
             self.files.entries.get(&path),
@@ -633,9 +672,22 @@ impl State {
     /// A new, empty file. The right to write was judged.
     async fn create(&mut self, path: &GuestPath) -> Answer<Shared> {
         attempt!(self.parent_is_there(path).await?);
+        attempt!(self.kind_is_kept(path, Kind::File));
         let contents = Contents::empty(&self.files.bytes);
         self.files.set(path, Node::File(contents.clone()));
         Ok(Ok(contents))
+    }
+
+    /// What was a directory on the host becomes no file in one run, nor a file a directory: such a change cannot be written back.
+    fn kind_is_kept(&self, path: &GuestPath, kind: Kind) -> Result<(), FileError> {
+        match (
+            self.files.entries.get(path).map(|entry| &entry.original),
+            kind,
+        ) {
+            (Some(Original::Directory), Kind::File)
+            | (Some(Original::File(_)), Kind::Directory) => Err(FileError::Unsupported),
+            _ => Ok(()),
+        }
     }
 
     async fn parent_is_there(&mut self, path: &GuestPath) -> Answer<()> {
@@ -660,9 +712,7 @@ impl State {
     /// The names in a directory that may be seen, sorted.
     pub(crate) async fn list_directory(&mut self, path: &GuestPath) -> Answer<Vec<(String, Kind)>> {
         let shown = self.grant.shows(path);
-        if !shown && !self.files.is_private(path) {
-            attempt!(self.judge_file(path, Access::Read).await?);
-        }
+        attempt!(self.judge_listing(path).await?);
         match attempt!(self.file_status(path).await?) {
             Some(Status {
                 kind: Kind::Directory,
@@ -687,7 +737,8 @@ impl State {
             names.extend(self.files.listings.get(path).into_iter().flatten().cloned());
         }
         for (child, entry) in self.files.entries.range(path.clone()..) {
-            if !child.starts_with(path) {
+            // Sorted as texts: `/a.bak` stands between `/a` and `/a/x`.
+            if !child.as_str().starts_with(path.as_str()) {
                 break;
             }
             if child.parent().as_ref() != Some(path) {
@@ -713,7 +764,22 @@ impl State {
                     &looking,
                     |event| matches!(event, Event::DirectoryListed { path: p, .. } if p == path),
                 );
-                self.halted(read)?.1
+                let (event, bytes) = self.halted(read)?;
+                // Judged again: a recording shows no more than its grant.
+                let is_granted = |name: &str| {
+                    path.child(name)
+                        .is_ok_and(|child| self.grant.shows(&child) || self.granted_file(&child))
+                };
+                let names: Option<Vec<(String, String)>> = serde_json::from_slice(&bytes).ok();
+                let is_possible = names.is_some_and(|names| {
+                    names.len() <= limits::DIRECTORY_ENTRIES_MAX
+                        && names.iter().all(|(name, _)| is_granted(name))
+                });
+                if !is_possible {
+                    let diverged = self.tape.diverged_before(&event, looking);
+                    return self.halted(Err(diverged));
+                }
+                bytes
             }
             Side::Record(_) => {
                 let names = match &self.files.host {
@@ -747,6 +813,14 @@ impl State {
             .collect())
     }
 
+    /// Whether somebody who was asked has allowed it.
+    fn granted_file(&self, path: &GuestPath) -> bool {
+        ["file_read", "file_write"].iter().any(|capability| {
+            self.granted
+                .contains(&((*capability).to_owned(), path.to_string()))
+        })
+    }
+
     pub(crate) async fn make_directory(&mut self, path: &GuestPath) -> Answer<()> {
         if self.is_anchor(path) {
             return Ok(Err(FileError::Exists));
@@ -766,6 +840,7 @@ impl State {
             return Ok(Err(FileError::Exists));
         }
         attempt!(self.parent_is_there(path).await?);
+        attempt!(self.kind_is_kept(path, Kind::Directory));
         self.files.set(path, Node::Directory);
         Ok(Ok(()))
     }
@@ -841,6 +916,7 @@ impl State {
             (Kind::Directory, _) => return self.rename_directory(old, new).await,
             (Kind::File, _) => {}
         }
+        attempt!(self.kind_is_kept(new, Kind::File));
         attempt!(self.known_digest(new).await?);
         attempt!(self.known_digest(old).await?);
         // Moving gives what was there another name, under which it could be read.
@@ -902,7 +978,21 @@ impl State {
                     .map_err(|_| FileError::BadPath)
             );
             attempt!(self.judge_file(&target, Access::Write).await?);
-            attempt!(self.look(&target).await?);
+            // Told as it is: what the host refuses there is not moved onto.
+            attempt!(self.file_status(&target).await?);
+            let is_directory = matches!(
+                self.files.entries.get(&path),
+                Some(Entry {
+                    now: Node::Directory,
+                    ..
+                })
+            );
+            let kind = if is_directory {
+                Kind::Directory
+            } else {
+                Kind::File
+            };
+            attempt!(self.kind_is_kept(&target, kind));
             if let Some(now) = self.files.entries.get(&path).map(|entry| entry.now.clone()) {
                 self.files.set(&target, now);
                 self.files.set(&path, Node::Absent);

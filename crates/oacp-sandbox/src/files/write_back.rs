@@ -10,7 +10,7 @@ use oacp::capability::GuestPath;
 use oacp::digest::Digest;
 use oacp::event::{Change, Event, Written};
 
-use super::host::{Host, Place, Staged};
+use super::host::{Held, Host, Place, Staged};
 use super::{Node, Original};
 use crate::limits;
 use crate::state::State;
@@ -154,9 +154,10 @@ impl State {
 /// The result of each change, in the plan's order.
 fn carry_out(host: &Host, plan: &[Planned]) -> Vec<Written> {
     let mut results = vec![Written::NotDone; plan.len()];
+    let mut held = Held::default();
     let conflicts: Vec<usize> = (0..)
         .zip(plan)
-        .filter(|(_, one)| !is_unchanged(host, one, plan).unwrap_or(false))
+        .filter(|(_, one)| !is_unchanged(host, one, plan, &mut held).unwrap_or(false))
         .map(|(index, _)| index)
         .collect();
     if !conflicts.is_empty() {
@@ -170,7 +171,7 @@ fn carry_out(host: &Host, plan: &[Planned]) -> Vec<Written> {
     let mut made = Vec::new();
     let mut ready = Vec::new();
     for (result, one) in results.iter_mut().zip(plan) {
-        match prepare(host, one) {
+        match prepare(host, one, &mut held) {
             Ok(Prepared::Directory(place)) => {
                 made.push(place);
                 ready.push(None);
@@ -211,8 +212,8 @@ fn carry_out(host: &Host, plan: &[Planned]) -> Vec<Written> {
 }
 
 /// Whether the host has there what the guest was shown.
-fn is_unchanged(host: &Host, one: &Planned, plan: &[Planned]) -> io::Result<bool> {
-    let place = match place(host, one) {
+fn is_unchanged(host: &Host, one: &Planned, plan: &[Planned], held: &mut Held) -> io::Result<bool> {
+    let place = match place(host, one, held) {
         Ok(place) => place,
         // Its directory is not there: so was it when the guest looked, or it is made in this same plan.
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -240,11 +241,11 @@ fn is_unchanged(host: &Host, one: &Planned, plan: &[Planned]) -> io::Result<bool
 }
 
 /// Where it is done. A name that is removed, or made, is that name and not where it leads.
-fn place(host: &Host, one: &Planned) -> io::Result<Place> {
+fn place(host: &Host, one: &Planned, held: &mut Held) -> io::Result<Place> {
     match one.change {
-        Change::Created | Change::Replaced => host.place(&one.path),
+        Change::Created | Change::Replaced => host.place(&one.path, held),
         Change::Removed | Change::DirectoryCreated | Change::DirectoryRemoved => {
-            host.own_place(&one.path)
+            host.own_place(&one.path, held)
         }
     }
 }
@@ -256,8 +257,8 @@ enum Prepared {
     DirectoryRemoval(Place),
 }
 
-fn prepare(host: &Host, one: &Planned) -> io::Result<Prepared> {
-    let place = place(host, one)?;
+fn prepare(host: &Host, one: &Planned, held: &mut Held) -> io::Result<Prepared> {
+    let place = place(host, one, held)?;
     Ok(match (one.change, &one.content) {
         (Change::Created | Change::Replaced, Some(content)) => {
             Prepared::Staged(place.stage(content)?)

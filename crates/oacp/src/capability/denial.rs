@@ -111,6 +111,9 @@ impl<'c> Refusing<'c> {
     }
 }
 
+/// The rule by which a listing is denied. A pattern that ends in `/` grants what is in a directory.
+const LISTING: &str = "default deny of listings";
+
 impl Denial {
     pub(super) fn tool_not_granted(asked: &str, tools: &BTreeSet<ToolName>) -> Self {
         let nearest = nearest(asked, tools.iter().map(ToolName::as_str));
@@ -159,6 +162,28 @@ impl Denial {
                 fix,
             )
         }
+    }
+
+    /// A directory that is listed, where nothing in it is granted: a name alone shows nothing.
+    pub(super) fn listing_not_granted(path: &GuestPath, by: Refusing<'_>) -> Self {
+        let single = Self::file_not_granted(Access::Read, path, by);
+        if PathPattern::exactly(path).is_none() {
+            return single;
+        }
+        let within = format!("{path}/");
+        Self {
+            rule: by.rule(LISTING),
+            fix: by.fixes(
+                Some(format!("--allow-read {}", shell_word(&within))),
+                &format!("file_read: [{}]", json(&within)),
+            ),
+            ..single
+        }
+    }
+
+    /// Whether a directory was listed, so that what is in it is what is wanted.
+    pub fn is_of_listing(&self) -> bool {
+        self.rule.ends_with(LISTING)
     }
 
     /// A device, a socket or a pipe, where only regular files and directories are given.
@@ -218,7 +243,7 @@ impl Denial {
         let rule = HostRule::exactly(target).to_string();
         let short = rule.strip_suffix(":443").unwrap_or(&rule);
         // An address of a special range wants that said, or the next denial says so.
-        let line = match target.host().address().and_then(super::special_range) {
+        let line = match HostRule::meaning(&rule).filter(HostRule::is_private) {
             Some(_) => format!("{{host: {}, private: true}}", json(&rule)),
             None => json(&rule),
         };
@@ -450,7 +475,7 @@ fn at(target: &Target, address: IpAddr) -> String {
 
 fn fix_denylist(rule: &DenyRule) -> String {
     format!(
-        "remove {} from network.denylist under sandbox.capabilities in oacp.yaml",
+        "leave out --deny-net {rule}, or remove {} from network.denylist under sandbox.capabilities in oacp.yaml",
         json(&rule.to_string())
     )
 }
@@ -628,7 +653,7 @@ mod tests {
         assert_eq!(
             denial.to_string(),
             "network `evil.cdn.example:443` is not granted\n  rule:    denylist `evil.cdn.example` (network_denied)\n  \
-             fix:     remove \"evil.cdn.example\" from network.denylist under sandbox.capabilities in oacp.yaml"
+             fix:     leave out --deny-net evil.cdn.example, or remove \"evil.cdn.example\" from network.denylist under sandbox.capabilities in oacp.yaml"
         );
         assert!(!denial.is_from_outside());
     }

@@ -117,6 +117,18 @@ impl Grant {
         }
     }
 
+    /// Whether the directory may be listed: something in it is granted.
+    pub fn allows_listing(&self, directory: &GuestPath) -> Result<(), Denial> {
+        let leads = |level: &Capabilities| {
+            let mut patterns = level.file_read.iter().chain(&level.file_write);
+            patterns.any(|pattern| pattern.reaches_below(directory))
+        };
+        match self.refusing(leads) {
+            None => Ok(()),
+            Some(level) => Err(Denial::listing_not_granted(directory, self.named(level))),
+        }
+    }
+
     /// Whether the path is readable, writable, or a directory that leads to something that is: what
     /// a listing may name, and what may be known to be there.
     pub fn shows(&self, path: &GuestPath) -> bool {

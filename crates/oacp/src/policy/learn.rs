@@ -35,6 +35,11 @@ pub fn learn(denials: &[Denial]) -> Learned {
         let capabilities = &mut learned.capabilities;
         match code.as_str() {
             "tool_not_granted" => capabilities.tools.extend(asked.parse().ok()),
+            "file_read_not_granted" if denial.is_of_listing() => {
+                capabilities
+                    .file_read
+                    .extend(format!("{asked}/").parse().ok());
+            }
             "file_read_not_granted" => read.extend(exact(asked)),
             "file_write_not_granted" => write.extend(exact(asked)),
             "network_not_granted" => {
@@ -60,7 +65,11 @@ pub fn learn(denials: &[Denial]) -> Learned {
             _ => {}
         }
     }
+    // What lies in a directory that is granted needs no pattern of its own.
+    let within = std::mem::take(&mut learned.capabilities.file_read);
+    read.retain(|path| !within.iter().any(|pattern| pattern.matches(path)));
     learned.capabilities.file_read = patterns(read);
+    learned.capabilities.file_read.extend(within);
     learned.capabilities.file_write = patterns(write);
     learned
 }

@@ -1,6 +1,6 @@
 //! `oacp policy explain`: what would come of a request, and by which rules.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use oacp::Expectation;
@@ -144,8 +144,10 @@ fn source(
 fn questions(arguments: &Arguments, what: &str) -> Result<Vec<Question>, Failure> {
     let is_url = what.contains("://");
     // No variable's name has a dot or a hyphen: `orders.csv` is a file.
-    let is_path =
-        what.contains(['/', '.', '-']) || what.starts_with('~') || matches!(what, "." | "..");
+    let is_path = Path::new(what).exists()
+        || what.contains(['/', '.', '-'])
+        || what.starts_with('~')
+        || matches!(what, "." | "..");
     Ok(if arguments.read {
         vec![Question::Read(path(what)?)]
     } else if arguments.write {

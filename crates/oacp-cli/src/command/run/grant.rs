@@ -73,9 +73,11 @@ impl Flags {
         }
         for text in &self.allow_net {
             let rule: HostRule = or_refuse(text.parse(), "--allow-net")?;
-            // Written out, an address of this machine or of a private network is meant; a name could come to stand for one unnoticed.
+            // Written out, `localhost` or an address of this machine or of a private network is meant; a name could come to stand for one unnoticed.
             let range = rule.address().and_then(special_range);
-            let rule = if matches!(range, Some("loopback" | "private" | "unique local")) {
+            let is_meant = matches!(range, Some("loopback" | "private" | "unique local"))
+                || rule.to_string().starts_with("localhost:");
+            let rule = if is_meant {
                 or_refuse(rule.with_private(true), "--allow-net")?
             } else {
                 rule

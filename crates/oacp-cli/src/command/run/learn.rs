@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use oacp::Expectation;
 use oacp::capability::{Capabilities, Denial, Grant, GuestPath, PathPattern};
+use oacp::outcome::Outcome;
 use oacp::trust::Trust;
 use oacp_gateway::Execution;
 
@@ -117,6 +118,11 @@ impl Learning {
             shown(&self.file),
             shown(&self.file)
         ));
+        if execution.outcome != Outcome::Ok {
+            console.note(&format!(
+                "the run did not get to its end, so there may be more: add {BOLD}--learn{BOLD:#} to that"
+            ));
+        }
         Ok(())
     }
 }

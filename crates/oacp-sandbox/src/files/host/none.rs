@@ -12,6 +12,9 @@ use super::Fact;
 
 pub(in super::super) struct Host;
 
+#[derive(Default)]
+pub(in super::super) struct Held;
+
 pub(in super::super) enum Place {}
 
 pub(in super::super) enum Staged {}
@@ -35,11 +38,11 @@ impl Host {
         Vec::new()
     }
 
-    pub(in super::super) fn place(&self, _: &GuestPath) -> io::Result<Place> {
+    pub(in super::super) fn place(&self, _: &GuestPath, _: &mut Held) -> io::Result<Place> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(in super::super) fn own_place(&self, _: &GuestPath) -> io::Result<Place> {
+    pub(in super::super) fn own_place(&self, _: &GuestPath, _: &mut Held) -> io::Result<Place> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -1,12 +1,13 @@
 //! Opening, listing and replacing files on Unix.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oacp::capability::{Capabilities, Grant, GuestPath, PathPattern};
 use oacp::digest::{Digest, Hasher};
@@ -42,7 +43,15 @@ impl Host {
         let real = Grant::attenuate(&resolved(&granted), &resolved(&granted));
         let withheld = withheld
             .iter()
-            .filter_map(|path| guest_path(&std::fs::canonicalize(path).ok()?))
+            .filter_map(|path| {
+                // What is not there yet lies in its directory.
+                let real = std::fs::canonicalize(path).or_else(|_| {
+                    let directory = path.parent().unwrap_or(Path::new("/"));
+                    let real = std::fs::canonicalize(directory)?;
+                    Ok::<_, io::Error>(real.join(path.file_name().unwrap_or_default()))
+                });
+                guest_path(&real.ok()?)
+            })
             .collect();
         Self {
             granted,
@@ -219,37 +228,54 @@ impl Host {
 
     /// Where a file is written: its directory, held open, and its name there. A link that is granted is written through, so that it
     /// stays one.
-    pub(in super::super) fn place(&self, path: &GuestPath) -> io::Result<Place> {
+    pub(in super::super) fn place(&self, path: &GuestPath, held: &mut Held) -> io::Result<Place> {
         match open(Path::new(path.as_str())) {
-            Ok(opened) => self.place_at(opened.real),
-            Err(Errno::NOENT) => self.own_place(path),
+            Ok(opened) => self.place_at(opened.real, held),
+            Err(Errno::NOENT) => self.own_place(path, held),
             Err(e) => Err(e.into()),
         }
     }
 
     /// The same, of the name itself, wherever it leads: what is removed is no link's target.
-    pub(in super::super) fn own_place(&self, path: &GuestPath) -> io::Result<Place> {
+    pub(in super::super) fn own_place(
+        &self,
+        path: &GuestPath,
+        held: &mut Held,
+    ) -> io::Result<Place> {
         let parent = path.parent().unwrap_or_else(GuestPath::root);
         let parent = open(Path::new(parent.as_str()))?.real;
-        self.place_at(parent.and_then(|parent| parent.child(path.name()).ok()))
+        self.place_at(
+            parent.and_then(|parent| parent.child(path.name()).ok()),
+            held,
+        )
     }
 
-    fn place_at(&self, real: Option<GuestPath>) -> io::Result<Place> {
+    fn place_at(&self, real: Option<GuestPath>, held: &mut Held) -> io::Result<Place> {
         let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
         let real = real
             .filter(|real| self.real.allows_write(real).is_ok() || self.leads_to_writing(real))
             .filter(|real| !self.is_withheld(real))
             .ok_or_else(refused)?;
         let parent = real.parent().ok_or_else(refused)?;
+        let name = PathBuf::from(real.name());
+        if let Some(directory) = held.0.get(&parent) {
+            let directory = directory.clone();
+            return Ok(Place { directory, name });
+        }
+        if held.0.len() >= limits::DIRECTORIES_WRITTEN_MAX {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         let opened = open(Path::new(parent.as_str()))?;
         // Again by what was opened: the directory could have been swapped since.
         if opened.real.as_ref() != Some(&parent) || opened.kind != FileType::Directory {
             return Err(refused());
         }
-        Ok(Place {
-            directory: reopen(&opened.descriptor, OFlags::RDONLY | OFlags::DIRECTORY)?,
-            name: PathBuf::from(real.name()),
-        })
+        let directory = Arc::new(reopen(
+            &opened.descriptor,
+            OFlags::RDONLY | OFlags::DIRECTORY,
+        )?);
+        held.0.insert(parent, directory.clone());
+        Ok(Place { directory, name })
     }
 
     /// A directory is made where a pattern such as `out/*` wants one.
@@ -259,9 +285,13 @@ impl Host {
     }
 }
 
+/// The directories that a write-back holds open, each once, however much is written in it.
+#[derive(Default)]
+pub(in super::super) struct Held(BTreeMap<GuestPath, Arc<OwnedFd>>);
+
 /// A name within a directory that is held open.
 pub(in super::super) struct Place {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     name: PathBuf,
 }
 
@@ -270,7 +300,7 @@ impl Place {
     pub(in super::super) fn digest(&self) -> io::Result<Option<Digest>> {
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.directory, &self.name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(&*self.directory, &self.name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(e) => return Err(e.into()),
@@ -293,7 +323,7 @@ impl Place {
 
     /// Whether a directory is there.
     pub(in super::super) fn is_directory(&self) -> io::Result<bool> {
-        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::statat(&*self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
             Err(Errno::NOENT) => Ok(false),
             Err(e) => Err(e.into()),
@@ -303,7 +333,7 @@ impl Place {
     /// The names in the directory that is there. One that is no UTF-8 is no name that a guest knows.
     pub(in super::super) fn names(&self) -> io::Result<Vec<Option<String>>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(&self.directory, &self.name, flags, Mode::empty())?;
+        let directory = rustix::fs::openat(&*self.directory, &self.name, flags, Mode::empty())?;
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::new(directory)? {
             let entry = entry?;
@@ -318,7 +348,7 @@ impl Place {
     /// Writes the bytes beside the place, durably, so that only a rename is left to do.
     pub(in super::super) fn stage(self, bytes: &[u8]) -> io::Result<Staged> {
         // The mode of what is replaced; else what this user's files get.
-        let mode = match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW)
+        let mode = match rustix::fs::statat(&*self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW)
         {
             Ok(stat) => Some(Mode::from_raw_mode(stat.st_mode & 0o777)),
             Err(_) => None,
@@ -329,7 +359,7 @@ impl Place {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = rustix::fs::openat(
-            &self.directory,
+            &*self.directory,
             &temporary,
             flags,
             Mode::from_raw_mode(0o666),
@@ -349,18 +379,18 @@ impl Place {
     }
 
     pub(in super::super) fn make_directory(&self) -> io::Result<()> {
-        rustix::fs::mkdirat(&self.directory, &self.name, Mode::from_raw_mode(0o777))?;
-        Ok(rustix::fs::fsync(&self.directory)?)
+        rustix::fs::mkdirat(&*self.directory, &self.name, Mode::from_raw_mode(0o777))?;
+        Ok(rustix::fs::fsync(&*self.directory)?)
     }
 
     pub(in super::super) fn remove(&self) -> io::Result<()> {
-        rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty())?;
-        Ok(rustix::fs::fsync(&self.directory)?)
+        rustix::fs::unlinkat(&*self.directory, &self.name, AtFlags::empty())?;
+        Ok(rustix::fs::fsync(&*self.directory)?)
     }
 
     pub(in super::super) fn remove_directory(&self) -> io::Result<()> {
-        rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::REMOVEDIR)?;
-        Ok(rustix::fs::fsync(&self.directory)?)
+        rustix::fs::unlinkat(&*self.directory, &self.name, AtFlags::REMOVEDIR)?;
+        Ok(rustix::fs::fsync(&*self.directory)?)
     }
 }
 
@@ -373,7 +403,7 @@ pub(in super::super) struct Staged {
 
 impl Staged {
     pub(in super::super) fn commit(mut self) -> io::Result<()> {
-        let directory = &self.place.directory;
+        let directory = &*self.place.directory;
         rustix::fs::renameat(directory, &self.temporary, directory, &self.place.name)?;
         self.is_done = true;
         Ok(rustix::fs::fsync(directory)?)
@@ -384,7 +414,7 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.is_done {
             // Whoever dropped it says what went wrong.
-            let _ = rustix::fs::unlinkat(&self.place.directory, &self.temporary, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&*self.place.directory, &self.temporary, AtFlags::empty());
         }
     }
 }

@@ -38,11 +38,19 @@ impl HostRule {
     }
 
     /// What somebody means who allows exactly this, as a denial asks for it: an address of a
-    /// [special range](super::special_range) is then meant as that. `None`: it is no exact host.
+    /// [special range](super::special_range), or `localhost`, is then meant as that. `None`: it is no exact host.
     pub fn meaning(asked: &str) -> Option<Self> {
         let rule: Self = asked.parse().ok().filter(Self::is_exact)?;
         let is_special = rule.address().and_then(super::special_range).is_some();
-        rule.with_private(is_special).ok()
+        // Who says `localhost` means this machine.
+        let is_this_machine =
+            matches!(&rule.hosts, Hosts::Exactly(Host::Name(name)) if name == "localhost");
+        rule.with_private(is_special || is_this_machine).ok()
+    }
+
+    /// Whether it passes addresses of [special ranges](super::special_range), too.
+    pub fn is_private(&self) -> bool {
+        self.private
     }
 
     /// The same rule that does, or does not, also pass addresses in
