@@ -87,6 +87,18 @@ fuzz_target!(|data: &[u8]| {
     if let (Some(recording), Some(claimed)) = (verified.recording(), &statement.recording) {
         assert_eq!(recording.root(), claimed.root);
     }
+    // What holds as a whole holds in part, and one event tells nothing of the others.
+    if verified.recording().is_some() {
+        let some = bundle.disclose(&[0].into()).expect("there is an event 0");
+        let some = some.verify(
+            &trust,
+            &Expectation::default(),
+            Timestamp::from_unix_ms(NOW_MS),
+        );
+        let some = some.expect("a part of what verifies");
+        assert_eq!(some.disclosed().map(|events| events.len()), Some(1));
+        assert_eq!(some.statement(), statement);
+    }
     let report = verified
         .report(&ReplayVerdict::NotChecked {
             reason: "fuzzed".to_owned(),
