@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"type": "<prefix>bundle/v1", "private": ["contents", "events", "input", "output", "source"],
-//!  "envelope": {…}, "delegation": {…},
+//!  "envelope": {…}, "delegation": {…}, "begin": {…}, "proofs": {"execution": ["<text>"]},
 //!  "recording": {"salt_key": "<base64>", "events": ["<the event's bytes, as a string>"]},
 //!  "source": {"entry": "main.py", "files": {"main.py": "sha256:…"}},
 //!  "blobs": {"sha256:…": "<base64>"}}
@@ -11,20 +11,26 @@
 //! All but `type`, `private`, `envelope` and `delegation` may be absent. `private` says, sorted,
 //! which private content is inside; it is verified, and every blob has to be named by something in
 //! the bundle. A language runtime's component may be among the blobs; it is not private. Events are
-//! strings, so that signed bytes are never written anew. `proofs`, `evidence` and other fields are
-//! refused: nothing in a bundle goes unchecked.
+//! strings, so that signed bytes are never written anew. Where only some are shown, `disclosed`
+//! stands in the place of `recording`, see [`disclosure`](crate::disclosure). Of `proofs`, see
+//! [`proofs`](crate::proofs). `evidence` and other fields are refused: nothing in a bundle goes
+//! unchecked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use oacp_tlog::TlogProof;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::disclosure::{Disclosed, DisclosedJson};
 use crate::envelope::{Envelope, EnvelopeError, EnvelopeJson};
 use crate::json::{AdmitError, AdmitErrorKind, from_slice};
 use crate::limits::{BLOBS_MAX, BUNDLE, EVENTS_MAX};
+use crate::proofs::{BundleProofError, Proofs, ProofsJson, Proven};
 use crate::recording::{Recording, SaltKey};
 use crate::source::{Source, SourceError, SourcePath};
 
@@ -37,7 +43,10 @@ pub const BUNDLE_V1: &str = uri!("bundle/v1");
 pub struct Bundle {
     pub(crate) envelope: Envelope,
     pub(crate) delegation: Envelope,
+    pub(crate) begin: Option<Envelope>,
+    pub(crate) proofs: Proofs,
     pub(crate) recording: Option<Arc<Recording>>,
+    pub(crate) disclosed: Option<Arc<Disclosed>>,
     pub(crate) source: Option<Source>,
     pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
     pub(crate) private: BTreeSet<Private>,
@@ -49,6 +58,8 @@ pub struct Bundle {
 pub enum Private {
     /// What the events name: arguments and results of calls, messages, files.
     Contents,
+    /// Some of the events, without what would tell of the others.
+    Disclosed,
     /// The events, with the seed and the salts' key.
     Events,
     /// The input.
@@ -59,23 +70,59 @@ pub enum Private {
     Source,
 }
 
+impl fmt::Display for Private {
+    /// The word that a bundle has for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Contents => "contents",
+            Self::Disclosed => "disclosed",
+            Self::Events => "events",
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Source => "source",
+        })
+    }
+}
+
 impl Bundle {
     /// A bundle without private content.
     pub fn new(envelope: Envelope, delegation: Envelope) -> Self {
         Self {
             envelope,
             delegation,
+            begin: None,
+            proofs: Proofs::default(),
             recording: None,
+            disclosed: None,
             source: None,
             blobs: BTreeMap::new(),
             private: BTreeSet::new(),
         }
     }
 
+    /// With the begin that announced the execution. It is not private.
+    pub fn with_begin(mut self, begin: Envelope) -> Self {
+        self.begin = Some(begin);
+        self
+    }
+
+    /// Adds a proof that one of the envelopes is logged, behind those that are there: the oldest
+    /// stays, for its witnesses' time is evidence. A proof that is there is not added again. It is
+    /// not verified here.
+    ///
+    /// # Errors
+    /// 64 proofs of that envelope are there; the proof is longer than 64 KiB, or holds data of an
+    /// application.
+    pub fn add_proof(&mut self, of: Proven, proof: TlogProof) -> Result<(), BundleProofError> {
+        self.proofs.add(of, proof)
+    }
+
     /// With the events, and the contents that the recording holds: all that its events name, or
     /// none.
     pub fn with_recording(mut self, recording: Recording) -> Self {
         self.private.insert(Private::Events);
+        self.private.remove(&Private::Disclosed);
+        self.disclosed = None;
         if !recording.blobs().is_empty() {
             self.private.insert(Private::Contents);
             self.blobs.extend(
@@ -138,14 +185,29 @@ impl Bundle {
         &self.delegation
     }
 
+    /// The begin's envelope. `None`: there is none in the bundle.
+    pub fn begin(&self) -> Option<&Envelope> {
+        self.begin.as_ref()
+    }
+
+    /// The proofs that this envelope is logged, oldest first.
+    pub fn proofs(&self, of: Proven) -> &[TlogProof] {
+        self.proofs.of(of)
+    }
+
     /// The private content that it says it holds.
     pub fn private(&self) -> &BTreeSet<Private> {
         &self.private
     }
 
-    /// The bundle without contents: what may be shown to whoever must not see them.
+    /// The bundle without contents: what may be shown to whoever must not see them. Envelopes and
+    /// proofs stay.
     pub fn redact(self) -> Self {
-        Self::new(self.envelope, self.delegation)
+        Self {
+            begin: self.begin,
+            proofs: self.proofs,
+            ..Self::new(self.envelope, self.delegation)
+        }
     }
 
     /// Reads a bundle.
@@ -162,12 +224,20 @@ impl Bundle {
         if json.kind != BUNDLE_V1 {
             return Err(BundleError::Version);
         }
-        let events = json
+        let recorded = json
             .recording
             .as_ref()
             .map_or(0, |recording| recording.events.len());
+        let disclosed = json
+            .disclosed
+            .as_ref()
+            .map_or(0, |disclosed| disclosed.events.len());
+        let events = recorded.max(disclosed);
         if json.blobs.len() > BLOBS_MAX || events > EVENTS_MAX {
             return Err(BundleError::TooMany);
+        }
+        if json.recording.is_some() && json.disclosed.is_some() {
+            return Err(BundleError::DisclosedBesideRecording);
         }
         let private: BTreeSet<Private> = json.private.iter().copied().collect();
         if !private.iter().eq(&json.private) {
@@ -189,7 +259,16 @@ impl Bundle {
         Ok(Self {
             envelope: json.envelope.try_into().map_err(BundleError::Envelope)?,
             delegation: json.delegation.try_into().map_err(BundleError::Envelope)?,
+            begin: json
+                .begin
+                .map(|begin| begin.try_into().map_err(BundleError::Envelope))
+                .transpose()?,
+            proofs: json.proofs.try_into()?,
             recording: recording.map(Arc::new),
+            disclosed: json
+                .disclosed
+                .map(|disclosed| disclosed.try_into().map(Arc::new))
+                .transpose()?,
             source,
             blobs,
             private,
@@ -207,7 +286,10 @@ impl Bundle {
             private: self.private.iter().copied().collect(),
             envelope: EnvelopeJson::from(&self.envelope),
             delegation: EnvelopeJson::from(&self.delegation),
+            begin: self.begin.as_ref().map(EnvelopeJson::from),
+            proofs: ProofsJson::from(&self.proofs),
             recording: self.recording.as_deref().map(RecordingJson::from),
+            disclosed: self.disclosed.as_deref().map(DisclosedJson::from),
             source: self.source.as_ref().map(SourceJson::from),
             blobs: self
                 .blobs
@@ -246,7 +328,13 @@ struct BundleJson {
     envelope: EnvelopeJson,
     delegation: EnvelopeJson,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    begin: Option<EnvelopeJson>,
+    #[serde(default, skip_serializing_if = "ProofsJson::is_empty")]
+    proofs: ProofsJson,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     recording: Option<RecordingJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disclosed: Option<DisclosedJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceJson>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -331,12 +419,26 @@ pub enum BundleError {
     /// One of its envelopes.
     #[error("bundle holds a malformed envelope")]
     Envelope(#[source] EnvelopeError),
+    /// One of its proofs.
+    #[error("bundle holds a log proof of the {of} that is refused")]
+    Proof {
+        /// What it is to prove.
+        of: Proven,
+        /// Why.
+        source: BundleProofError,
+    },
     /// Base64 in another spelling, or of another length.
     #[error("bundle holds base64 that is not canonical or of another length")]
     Base64,
-    /// Too many events or blobs.
-    #[error("bundle holds too many events or blobs")]
+    /// Too many events or blobs, or a disclosed event's path is too long.
+    #[error("bundle holds too many events or blobs, or too long a path")]
     TooMany,
+    /// Disclosed events are not sorted by index, or one is there twice, or there is none.
+    #[error("bundle's disclosed events are not sorted by index, or there is none")]
+    DisclosedOrder,
+    /// All events, and some of them again.
+    #[error("bundle holds a recording and disclosed events")]
+    DisclosedBesideRecording,
     /// The list of private content is not sorted, or has a name twice.
     #[error("bundle's list of private content is not sorted")]
     PrivateOrder,
@@ -366,7 +468,13 @@ impl BundleError {
             Self::Envelope(EnvelopeError::SignatureCount(_)) => "signature_count",
             Self::Envelope(_) | Self::Base64 => "base64",
             Self::TooMany => "too_many",
+            Self::Proof { source, .. } => match source {
+                BundleProofError::TooMany => "too_many",
+                _ => "proof_malformed",
+            },
             Self::PrivateOrder => "private_mismatch",
+            Self::DisclosedOrder => "disclosed_order",
+            Self::DisclosedBesideRecording => "disclosed_beside_recording",
             Self::Blob { .. } => "blob_altered",
             Self::SourceBlob { .. } => "blob_missing",
             Self::Source(_) => "source_malformed",

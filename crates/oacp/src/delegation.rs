@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE};
 use crate::id::{LogOrigin, SandboxId};
-use crate::intoto::{self, StatementError};
+use crate::intoto::{self, Read, StatementError};
 use crate::isolation::Isolation;
 use crate::key::{KeyId, PublicKey, SecretKey};
 use crate::time::Timestamp;
@@ -64,7 +64,10 @@ impl Delegation {
         if envelope.payload_type() != PAYLOAD_TYPE {
             return Err(DelegationError::PayloadType);
         }
-        let read = intoto::read::<Self>(payload, DELEGATION_V1)?;
+        Self::from_read(intoto::read(payload, DELEGATION_V1)?)
+    }
+
+    pub(crate) fn from_read(read: Read<Self>) -> Result<Self, DelegationError> {
         let delegation = Self {
             unknown: read.unknown,
             ..read.predicate

@@ -22,6 +22,12 @@ macro_rules! uuid_type {
                 Self(Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
             }
 
+            /// From 16 bytes. `None`: they are no UUIDv7.
+            pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+                let uuid = Uuid::from_bytes(bytes);
+                is_v7(&uuid).then_some(Self(uuid))
+            }
+
             /// The 16 bytes.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -73,12 +79,15 @@ fn parse_v7(text: &str) -> Result<Uuid, ParseIdError> {
         .as_hyphenated()
         .encode_lower(&mut Uuid::encode_buffer())
         == text;
-    let version_7 = uuid.get_version_num() == 7 && uuid.get_variant() == Variant::RFC4122;
-    if canonical && version_7 {
+    if canonical && is_v7(&uuid) {
         Ok(uuid)
     } else {
         Err(ParseIdError)
     }
+}
+
+fn is_v7(uuid: &Uuid) -> bool {
+    uuid.get_version_num() == 7 && uuid.get_variant() == Variant::RFC4122
 }
 
 text_type!(
@@ -195,6 +204,7 @@ mod tests {
         fn ids_round_trip(unix_ms in 0u64..1 << 48, random: [u8; 10]) {
             let id = SandboxId::new(unix_ms, random);
             prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(SandboxId::from_bytes(*id.as_bytes()), Some(id));
         }
     }
 }

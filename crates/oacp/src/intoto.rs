@@ -81,32 +81,80 @@ pub(crate) fn read<P: Serialize + DeserializeOwned>(
     payload: &[u8],
     predicate_type: &str,
 ) -> Result<Read<P>, StatementError> {
-    let received = admit(payload, STATEMENT)?;
-    for (field, expected) in [("_type", STATEMENT_V1), ("predicateType", predicate_type)] {
-        match received.get(field).and_then(Value::as_str) {
-            Some(text) if text == expected => {}
+    let received = Received::admit(payload)?;
+    if received.predicate_type() != predicate_type {
+        return Err(StatementError::Version);
+    }
+    received.read(Unknown::Listed)
+}
+
+/// Whether fields that this version does not know are listed. Those that must be understood are
+/// refused either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Listed,
+    /// For a log, which takes thousands of statements a second and reports on none.
+    NotListed,
+}
+
+/// A payload that is admitted as a statement, its predicate not read yet.
+pub(crate) struct Received(Value);
+
+impl Received {
+    /// The one admission of a payload.
+    pub(crate) fn admit(payload: &[u8]) -> Result<Self, StatementError> {
+        let received = admit(payload, STATEMENT)?;
+        match received.get("_type").and_then(Value::as_str) {
+            Some(STATEMENT_V1) => {}
             Some(_) => return Err(StatementError::Version),
             None => return Err(StatementError::Shape),
         }
+        match received.get("predicateType") {
+            Some(Value::String(_)) => Ok(Self(received)),
+            _ => Err(StatementError::Shape),
+        }
     }
-    let statement =
-        StatementJson::<P>::deserialize(&received).map_err(|_| StatementError::Shape)?;
-    // Whatever is not written again by the types was not read by them. For this every optional
-    // field is written, as null.
-    let known = serde_json::to_value(&statement).map_err(|_| StatementError::Shape)?;
-    refuse_unknown_critical(&received, &known)?;
-    let mut unknown = Vec::new();
-    collect_unknown(&received, &known, "", &mut unknown);
-    unknown.sort();
 
-    let [subject] =
-        <[SubjectJson; 1]>::try_from(statement.subject).map_err(|_| StatementError::Shape)?;
-    Ok(Read {
-        subject: Digest::from_hex(&subject.digest.sha256).map_err(|_| StatementError::Shape)?,
-        subject_name: subject.name,
-        predicate: statement.predicate,
-        unknown,
-    })
+    /// The predicate's type and version.
+    pub(crate) fn predicate_type(&self) -> &str {
+        let text = self.0.get("predicateType").and_then(Value::as_str);
+        text.unwrap_or_default()
+    }
+
+    /// The predicate, as what its type says.
+    pub(crate) fn read<P: Serialize + DeserializeOwned>(
+        &self,
+        list: Unknown,
+    ) -> Result<Read<P>, StatementError> {
+        let statement =
+            StatementJson::<P>::deserialize(&self.0).map_err(|_| StatementError::Shape)?;
+        let mut unknown = Vec::new();
+        if list == Unknown::Listed || self.has_critical() {
+            // Whatever is not written again by the types was not read by them. For this every
+            // optional field is written, as null.
+            let known = serde_json::to_value(&statement).map_err(|_| StatementError::Shape)?;
+            refuse_unknown_critical(&self.0, &known)?;
+            if list == Unknown::Listed {
+                collect_unknown(&self.0, &known, "", &mut unknown);
+                unknown.sort();
+            }
+        }
+        let [subject] =
+            <[SubjectJson; 1]>::try_from(statement.subject).map_err(|_| StatementError::Shape)?;
+        Ok(Read {
+            subject: Digest::from_hex(&subject.digest.sha256).map_err(|_| StatementError::Shape)?,
+            subject_name: subject.name,
+            predicate: statement.predicate,
+            unknown,
+        })
+    }
+
+    fn has_critical(&self) -> bool {
+        let critical = self.0.pointer("/predicate/critical");
+        critical
+            .and_then(Value::as_array)
+            .is_some_and(|names| !names.is_empty())
+    }
 }
 
 fn refuse_unknown_critical(received: &Value, known: &Value) -> Result<(), StatementError> {
@@ -161,7 +209,7 @@ pub enum StatementError {
     #[error("statement does not have the shape of its type")]
     Shape,
     /// The subject is not what the predicate is about.
-    #[error("statement's subject is not the output of its predicate")]
+    #[error("statement's subject is not what its predicate is about")]
     Subject,
     /// A field that must be understood is not.
     #[error("statement declares `{}` critical, which is not known here", .0.escape_debug())]

@@ -1,11 +1,12 @@
-//! Ed25519 keys: seeds that the caller supplies, public keys as SPKI (RFC 8410), and their ids.
+//! Ed25519 keys: seeds that the caller supplies, public keys as SPKI (RFC 8410), and their ids. The
+//! rules by which keys and signatures are valid are those of [`oacp_tlog::ed25519`].
 
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use oacp_tlog::ed25519;
 
 use crate::digest::{Digest, from_hex, to_hex};
 
@@ -18,22 +19,22 @@ const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----\n";
 const PEM_END: &str = "\n-----END PUBLIC KEY-----\n";
 
 /// A signing key. Overwritten when dropped; never shown, never serialized.
-pub struct SecretKey(SigningKey);
+pub struct SecretKey(ed25519::SecretKey);
 
 impl SecretKey {
     /// From 32 random bytes (the seed of RFC 8032, 5.1.5). The caller overwrites its own copy.
     pub fn from_bytes(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
+        Self(ed25519::SecretKey::from_bytes(seed))
     }
 
     /// The key that verifies what this one signs.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key())
+        PublicKey(self.0.public())
     }
 
     /// Signs `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.0.sign(message).to_bytes()
+        self.0.sign(message)
     }
 }
 
@@ -46,7 +47,7 @@ impl fmt::Debug for SecretKey {
 /// A verifying key that is canonically encoded and not weak. Its text form is the base64 of its
 /// SPKI, one line: the body of its PEM.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey(ed25519::PublicKey);
 
 impl PublicKey {
     /// From the 32 bytes of RFC 8032, 5.1.5.
@@ -55,16 +56,7 @@ impl PublicKey {
     /// Not a point; another encoding of one; a point of small order, under which one signature fits
     /// many messages.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, ParsePublicKeyError> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| ParsePublicKeyError::NotAPoint)?;
-        if key.is_weak() {
-            return Err(ParsePublicKeyError::Weak);
-        }
-        // The library keeps the bytes it was given and also takes y ≥ p. One key has one id, hence
-        // one encoding.
-        if key.to_edwards().compress().as_bytes() != bytes {
-            return Err(ParsePublicKeyError::NotAPoint);
-        }
-        Ok(Self(key))
+        Ok(Self(ed25519::PublicKey::from_bytes(bytes)?))
     }
 
     /// From a SubjectPublicKeyInfo (RFC 8410) in DER.
@@ -120,9 +112,7 @@ impl PublicKey {
     /// Whether `signature` over `message` is this key's, by the strict rules: canonical S, no point
     /// of small order.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0
-            .verify_strict(message, &Signature::from_bytes(signature))
-            .is_ok()
+        self.0.verify(message, signature)
     }
 }
 
@@ -164,6 +154,15 @@ pub enum ParsePublicKeyError {
     /// Of small order.
     #[error("public key is weak")]
     Weak,
+}
+
+impl From<ed25519::KeyError> for ParsePublicKeyError {
+    fn from(error: ed25519::KeyError) -> Self {
+        match error {
+            ed25519::KeyError::NotAPoint => Self::NotAPoint,
+            ed25519::KeyError::Weak => Self::Weak,
+        }
+    }
 }
 
 /// A key's id: the SHA-256 of its SPKI in DER, 64 lower-case hex digits.

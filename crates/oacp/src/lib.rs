@@ -1,10 +1,12 @@
 //! What OACP says about an execution, and how to check it.
 //!
-//! **In scope:** the statement that an execution took place and its parts; the signed envelope, the
-//! key that was delegated to a sandbox, and the recording of what crossed a sandbox's boundary; the
-//! bundle that carries them; whom to trust; verifying; the report.
+//! **In scope:** the statement that an execution took place and its parts, and those that it begins
+//! and that a sandbox is closed; the signed envelope, the key that was delegated to a sandbox, and
+//! the recording of what crossed a sandbox's boundary; what a log stores of them; the bundle that
+//! carries them; whom to trust; verifying; the report.
 //!
-//! **Out of scope:** running and replaying a component (`oacp-sandbox`); deciding who may do what,
+//! **Out of scope:** trees, checkpoints, cosignatures and proofs (`oacp-tlog`); keeping a log
+//! (`oacp-registry`); running and replaying a component (`oacp-sandbox`); deciding who may do what,
 //! and putting a run together (`oacp-gateway`). This crate knows no clock, randomness, file, socket
 //! or environment: time, keys and salts are arguments, and what came of a replay is handed in. So
 //! the same code verifies in a browser.
@@ -22,13 +24,15 @@
 //! | digest | `sha256:` and 64 lower-case hex digits | [`digest`] |
 //! | key id | SHA-256 of the SPKI (RFC 8410), 64 lower-case hex digits | [`key`] |
 //! | time | RFC 3339, UTC, milliseconds | [`time`] |
-//! | statement | in-toto Statement v1, JSON, predicates `execution/v1` and `delegation/v1` | [`statement`], [`delegation`] |
+//! | statement | in-toto Statement v1, JSON, predicates `execution/v1`, `delegation/v1`, `begin/v1` and `close/v1` | [`statement`], [`delegation`], [`begin`], [`close`] |
 //! | envelope | DSSE v1.0.2, exactly one Ed25519 signature | [`envelope`] |
 //! | event | canonical JSON (RFC 8785) | [`event`] |
 //! | recording's root | RFC 6962 tree over salted events | [`recording`] |
 //! | source's hash | one file: its SHA-256; several: SHA-256 over paths and digests | [`source`] |
 //! | path, pattern, host rule | text with one spelling, or several and one that is written | [`capability`] |
 //! | HTTP response | canonical JSON, a line feed, the body | [`http`] |
+//! | log's leaf | canonical JSON | [`leaf`] |
+//! | log proof | C2SP tlog-proof, verbatim | [`proofs`] |
 //! | bundle | one JSON file | [`bundle`] |
 //!
 //! Every JSON text is admitted strictly first ([`json`]); every limit stands in [`limits`].
@@ -138,21 +142,29 @@ macro_rules! uri {
 #[macro_use]
 mod text;
 
+pub mod begin;
 pub mod bundle;
 pub mod capability;
+pub mod close;
 pub mod delegation;
 pub mod digest;
+pub mod disclosure;
+pub mod entry;
 pub mod envelope;
 pub mod event;
+pub mod export;
 pub mod http;
 pub mod id;
 mod intoto;
 pub mod isolation;
 pub mod json;
 pub mod key;
+pub mod leaf;
 pub mod limits;
+mod logged;
 pub mod outcome;
 pub mod policy;
+pub mod proofs;
 pub mod recording;
 pub mod refusal;
 pub mod replay;
@@ -170,22 +182,30 @@ extern crate self as oacp;
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 
+pub use begin::Begin;
 pub use bundle::{Bundle, BundleError, Private};
 pub use capability::{
     Capabilities, Denial, DenialPolicy, DenyRule, Grant, GuestPath, HostRule, NamePattern, Network,
     PathPattern, Place, SecretGrant, SecretName, Target,
 };
+pub use close::Close;
 pub use delegation::Delegation;
 pub use digest::{Digest, Hasher};
+pub use disclosure::DiscloseError;
+pub use entry::{Entry, EntryError, Facts, Keys};
 pub use envelope::{Envelope, PAYLOAD_TYPE};
 pub use event::{CallOutcome, Change, Event, Found, LogLevel, Seed, Written};
+pub use export::{ExportError, ExportReader, ExportReport, ExportWriteError, ExportWriter};
 pub use id::{
     Audience, ExecutionId, LogOrigin, Nonce, Principal, SandboxId, SandboxName, ToolName,
 };
 pub use intoto::{PREDICATE_PREFIX, STATEMENT_V1};
 pub use isolation::{Isolation, IsolationKind};
 pub use key::{KeyId, PublicKey, SecretKey};
+pub use leaf::{Leaf, LeafError, LeafKind};
+pub use logged::Logged;
 pub use outcome::Outcome;
+pub use proofs::{BundleProofError, Proven};
 pub use recording::{Content, Recording, RecordingSummary, SaltKey};
 pub use refusal::{Refusal, RefusalKind};
 pub use replay::{DivergedAt, FuelCompared, ReplayVerdict};

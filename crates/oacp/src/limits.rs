@@ -48,14 +48,59 @@ pub const EVENT: JsonLimits = JsonLimits {
     depth_max: JSON_DEPTH_MAX,
 };
 
+/// Bytes of one line of an export: an envelope, and its leaf. Attack: a line without end.
+pub const EXPORT_LINE: JsonLimits = JsonLimits {
+    bytes_max: ENVELOPE.bytes_max + (64 << 10),
+    depth_max: JSON_DEPTH_MAX,
+};
+
+/// Keys whose statements are followed through an export; about 100 bytes each. Attack, as of the
+/// four below: memory by an export of any length. What goes beyond is reported as not checked.
+pub const EXPORT_KEYS_MAX: usize = 1 << 18;
+
+/// Runs of consecutive numbers, of all keys of an export; about 100 bytes each.
+pub const EXPORT_RUNS_MAX: usize = 1 << 18;
+
+/// Runs of consecutive numbers of one key. Attack: numbers in an order that costs time, too.
+pub const EXPORT_KEY_RUNS_MAX: usize = 1 << 10;
+
+/// Delegations that an export is judged by; the latest ones. A key is used for a day.
+pub const EXPORT_DELEGATIONS_MAX: usize = 1 << 16;
+
+/// Bytes of those delegations' payloads.
+pub const EXPORT_DELEGATION_BYTES_MAX: usize = 128 << 20;
+
+/// Executions of an export that were announced and have not ended.
+pub const EXPORT_BEGINS_MAX: usize = 1 << 16;
+
+/// Findings of one kind that an export's report lists; the others are counted.
+pub const EXPORT_FINDINGS_MAX: usize = 1000;
+
 /// Bytes of a trust file. An operator's file, but often fetched.
 pub const TRUST: JsonLimits = JsonLimits {
     bytes_max: 4 << 20,
     depth_max: JSON_DEPTH_MAX,
 };
 
+/// Bytes of a log's leaf. It has no text of free length; the limit is for what pretends to be one.
+pub const LEAF: JsonLimits = JsonLimits {
+    bytes_max: 512,
+    depth_max: 2,
+};
+
 /// Events of a recording. Attack: a tree of empty leaves.
 pub const EVENTS_MAX: usize = 1 << 20;
+
+/// Hashes of a disclosed event's path: a tree of [`EVENTS_MAX`] leaves is so high. Attack: hashing
+/// for what leads nowhere.
+pub const DISCLOSED_PATH_MAX: usize = EVENTS_MAX.ilog2() as usize;
+
+/// Log proofs of one envelope of a bundle. Attack: a signature to check for every few bytes.
+pub const PROOFS_MAX: usize = 64;
+
+/// Bytes of one log proof in a bundle: 63 hashes, and a checkpoint with a score of the largest
+/// cosignatures.
+pub const PROOF_BYTES_MAX: usize = 64 << 10;
 
 /// Blobs of a bundle. Attack: a map of small entries.
 pub const BLOBS_MAX: usize = 1 << 20;

@@ -10,11 +10,14 @@
 //! salts keep a holder of the root from guessing events; K is 32 fresh random bytes for each run,
 //! never derived from the seed.
 
-use std::collections::BTreeMap;
+mod path;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use hmac::{Hmac, Mac};
+use oacp_tlog::{CompactRange, Hash};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroize;
@@ -64,7 +67,7 @@ pub struct Recording {
     salt_key: SaltKey,
     events: Vec<Vec<u8>>,
     blobs: BTreeMap<Digest, Arc<[u8]>>,
-    tree: Tree,
+    tree: CompactRange,
 }
 
 impl Recording {
@@ -74,7 +77,7 @@ impl Recording {
             salt_key,
             events: Vec::new(),
             blobs: BTreeMap::new(),
-            tree: Tree::default(),
+            tree: CompactRange::new(),
         }
     }
 
@@ -109,7 +112,7 @@ impl Recording {
 
     /// The root of the tree over the events so far: of none, the SHA-256 of nothing.
     pub fn root(&self) -> Digest {
-        self.tree.root()
+        Digest::from_bytes(*self.tree.root().as_bytes())
     }
 
     /// What a statement says of it.
@@ -171,6 +174,15 @@ impl Recording {
         hasher.finish()
     }
 
+    /// The Merkle paths of these events, in their order: of each the hashes that lead from its leaf
+    /// to the root. An index that is no event's has none.
+    pub(crate) fn paths(&self, indexes: &BTreeSet<u64>) -> Vec<(u64, Vec<Hash>)> {
+        let leaves = (0..)
+            .zip(&self.events)
+            .map(|(index, event)| leaf(&self.salt_key.salt(index), event));
+        path::paths(leaves.collect(), indexes)
+    }
+
     pub(crate) fn set_blobs(&mut self, blobs: BTreeMap<Digest, Arc<[u8]>>) {
         self.blobs = blobs;
     }
@@ -207,42 +219,11 @@ pub struct RecordingSummary {
     pub root: Digest,
 }
 
-fn leaf(salt: &[u8; 32], event: &[u8]) -> Digest {
+/// The leaf of an event with its salt.
+pub(crate) fn leaf(salt: &[u8; 32], event: &[u8]) -> Hash {
     let mut hasher = Hasher::new();
     hasher.update(b"\0oacp/event/v1").update(salt).update(event);
-    hasher.finish()
-}
-
-fn node(left: &Digest, right: &Digest) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher
-        .update(&[1])
-        .update(left.as_bytes())
-        .update(right.as_bytes());
-    hasher.finish()
-}
-
-/// A growing RFC 6962 tree, of which only the roots of its complete subtrees are kept: largest
-/// first, with their heights.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tree(Vec<(u32, Digest)>);
-
-impl Tree {
-    fn push(&mut self, leaf: Digest) {
-        let (mut height, mut hash) = (0, leaf);
-        while let Some((_, left)) = self.0.pop_if(|(other, _)| *other == height) {
-            hash = node(&left, &hash);
-            height += 1;
-        }
-        self.0.push((height, hash));
-    }
-
-    fn root(&self) -> Digest {
-        let hashes = self.0.iter().rev().map(|(_, hash)| *hash);
-        hashes
-            .reduce(|right, left| node(&left, &right))
-            .unwrap_or_else(|| Digest::of(b""))
-    }
+    Hash::from_bytes(*hasher.finish().as_bytes())
 }
 
 #[cfg(test)]
@@ -256,19 +237,9 @@ mod tests {
             [one] => *one,
             _ => {
                 let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-                node(&mth(left), &mth(right))
+                let (left, right) = (mth(left), mth(right));
+                Digest::of(&[&[1], left.as_bytes().as_slice(), right.as_bytes()].concat())
             }
-        }
-    }
-
-    #[test]
-    fn the_growing_tree_is_the_written_one() {
-        let leaves: Vec<Digest> = (0u32..70).map(|n| Digest::of(&n.to_be_bytes())).collect();
-        let mut tree = Tree::default();
-        assert_eq!(tree.root(), mth(&[]));
-        for (count, one) in leaves.iter().enumerate() {
-            tree.push(*one);
-            assert_eq!(tree.root(), mth(&leaves[..=count]));
         }
     }
 
@@ -286,7 +257,17 @@ mod tests {
             bytes.extend(event);
             Digest::of(&bytes)
         };
-        assert_eq!(recording.root(), mth(&[leaf(0, b"a"), leaf(1, b"b")]));
+        let mut leaves = vec![leaf(0, b"a"), leaf(1, b"b")];
+        assert_eq!(recording.root(), mth(&leaves));
+        assert_eq!(Recording::new(key.clone()).root(), mth(&[]));
+        for k in 2..9 {
+            recording.push_bytes(b"c".to_vec());
+            leaves.push(leaf(k, b"c"));
+            assert_eq!(recording.root(), mth(&leaves));
+        }
+        let mut recording = Recording::new(key.clone());
+        recording.push_bytes(b"a".to_vec());
+        recording.push_bytes(b"b".to_vec());
 
         let mut other = Recording::new(SaltKey::from_bytes([8; 32]));
         other.push_bytes(b"a".to_vec());

@@ -1,12 +1,16 @@
 //! Why a bundle was refused.
 
+use oacp_tlog::{PolicyError, ProofError};
+
 use crate::delegation::DelegationError;
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::event::EventError;
+use crate::id::LogOrigin;
 use crate::intoto::StatementError;
 use crate::key::KeyId;
 use crate::limits::CLOCK_SKEW_MS_MAX;
+use crate::proofs::Proven;
 use crate::statement::Level;
 use crate::time::Timestamp;
 
@@ -99,6 +103,99 @@ pub enum Refusal {
     /// The first statement does not follow its delegation.
     #[error("statement has sequence 0, and does not name its delegation as the previous")]
     PreviousMismatch,
+    /// The begin's signature is not the delegated key's.
+    #[error("begin's envelope is refused")]
+    Begin(#[source] EnvelopeError),
+    /// The begin announces another execution than the statement is about.
+    #[error("begin does not announce this execution: its `{field}` does not fit the statement's")]
+    BeginMismatch {
+        /// Of the begin's predicate.
+        field: &'static str,
+    },
+    /// The begin is the first statement, and does not follow the delegation.
+    #[error("begin has sequence 0, and does not name the delegation as the previous")]
+    BeginPreviousMismatch,
+    /// Nothing can lie between the begin and the statement, and the one does not follow the other.
+    #[error("statement's sequence follows its begin's, and it names another previous statement")]
+    NotAfterBegin,
+    /// Another seed was used, or the begin commits to none.
+    #[error("seed of the recording is not the one that the begin commits to")]
+    SeedMismatch,
+    /// A begin's proof without the begin.
+    #[error("bundle holds a proof of a begin, and no begin")]
+    ProofUnreferenced,
+    /// It does not lead to its checkpoint.
+    #[error("log proof {number} of the {of} does not lead from it to the proof's checkpoint")]
+    ProofInvalid {
+        /// What it is to prove.
+        of: Proven,
+        /// From 0, oldest first.
+        number: usize,
+        /// Why.
+        source: ProofError,
+    },
+    /// Another log's.
+    #[error("log proof of the {of} is of the log `{}`, the statement names {}", .found.escape_debug(), named(.claimed))]
+    ProofOrigin {
+        /// What it is to prove.
+        of: Proven,
+        /// In the checkpoint.
+        found: String,
+        /// In the statement.
+        claimed: Option<LogOrigin>,
+    },
+    /// One entry in two places.
+    #[error("log proofs of the {of} name the indexes {first} and {other}")]
+    ProofIndex {
+        /// What they are to prove.
+        of: Proven,
+        /// By the oldest.
+        first: u64,
+        /// By another.
+        other: u64,
+    },
+    /// A delegation after a begin, or one of the two after the execution.
+    #[error(
+        "log has the {later} at index {later_index}, and the {earlier} only at {earlier_index}"
+    )]
+    ProofOrder {
+        /// What has to come first.
+        earlier: Proven,
+        /// Where it is.
+        earlier_index: u64,
+        /// What has to come after it.
+        later: Proven,
+        /// Where it is.
+        later_index: u64,
+    },
+    /// Two checkpoints that cannot both be of one log.
+    #[error("log proofs hold two checkpoints of {size} entries with different roots")]
+    LogForked {
+        /// Of both trees.
+        size: u64,
+    },
+    /// A signature by a key of the policy that is none.
+    #[error("checkpoint in a log proof of the {of} is refused")]
+    CheckpointSignature {
+        /// What it is to prove.
+        of: Proven,
+        /// Whose signature.
+        source: PolicyError,
+    },
+    /// No checkpoint is one that the trust file's policy accepts.
+    #[error("log proofs of the {of} do not meet the log policy")]
+    LogPolicyUnmet {
+        /// What they are to prove.
+        of: Proven,
+        /// Why the oldest does not.
+        source: PolicyError,
+    },
+    /// The level needs a log, and none is trusted.
+    #[error("level {level} needs a log policy, and the trust file has none")]
+    LogPolicyMissing {
+        /// The claimed level.
+        level: Level,
+    },
     /// It names itself as its caller.
     #[error("statement names itself as the execution that called it")]
     OwnParent,
@@ -119,9 +216,19 @@ pub enum Refusal {
         /// What is missing.
         needs: &'static str,
     },
-    /// The level needs a proof that the bundle does not have, or that this version cannot check.
-    #[error("level {level} needs a log proof, and there is none that can be checked")]
+    /// The level needs something that may have been left out of the bundle.
+    #[error("level {level} needs {missing}, and the bundle has none")]
     ProofMissing {
+        /// The claimed level.
+        level: Level,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// The level needs evidence, which this version cannot appraise.
+    #[error(
+        "level {level} needs evidence of where it ran, and there is none that can be appraised"
+    )]
+    EvidenceMissing {
         /// The claimed level.
         level: Level,
     },
@@ -139,8 +246,20 @@ pub enum Refusal {
         required: Level,
     },
     /// The trust file requires a time bound.
-    #[error("a time bound is required, and no witness's time is in the bundle")]
+    #[error("a time bound is required, and no time of a trusted witness is in the bundle")]
     TimeNotWitnessed,
+    /// The witnesses' time is not within what the trust file and the delegation ask for.
+    #[error(
+        "statement's timestamp is {timestamp}, and witnesses had seen it by {witnessed}: {rule}"
+    )]
+    TimeOutsideBound {
+        /// Of the statement.
+        timestamp: Timestamp,
+        /// The quorum's.
+        witnessed: Timestamp,
+        /// What it breaks.
+        rule: &'static str,
+    },
     /// Not the answer to this question.
     #[error("statement's nonce is not the expected one")]
     NonceMismatch,
@@ -177,6 +296,20 @@ pub enum Refusal {
     /// Other events, another order, or another key of the salts.
     #[error("recording's root is not the one that the statement commits to")]
     RecordingRoot,
+    /// A disclosed event that the recording does not have.
+    #[error("disclosed event {index} lies beyond the recording, which has {events} events")]
+    DisclosedIndex {
+        /// Of the event.
+        index: u64,
+        /// In the statement.
+        events: u64,
+    },
+    /// Another event, salt or path than those of the recording, or another place in it.
+    #[error("disclosed event {index} does not lead to the root that the statement commits to")]
+    DisclosedPath {
+        /// Of the event.
+        index: u64,
+    },
     /// An event that cannot be read.
     #[error("event {index} is refused")]
     Event {
@@ -271,14 +404,29 @@ impl Refusal {
             Self::TimestampOutsideDelegation { .. } => "timestamp_outside_delegation",
             Self::TimestampInFuture { .. } => "timestamp_in_future",
             Self::PreviousMismatch => "previous_mismatch",
+            Self::BeginPreviousMismatch | Self::NotAfterBegin => "previous_mismatch",
+            Self::Begin(_) => "begin_signature",
+            Self::BeginMismatch { .. } => "begin_mismatch",
+            Self::SeedMismatch => "seed_mismatch",
+            Self::ProofUnreferenced => "proof_unreferenced",
+            Self::ProofInvalid { .. } => "proof_invalid",
+            Self::ProofOrigin { .. } => "proof_origin",
+            Self::ProofIndex { .. } => "proof_index",
+            Self::ProofOrder { .. } => "proof_order",
+            Self::LogForked { .. } => "log_forked",
+            Self::CheckpointSignature { .. } => "checkpoint_signature",
+            Self::LogPolicyUnmet { .. } => "log_policy_unmet",
+            Self::LogPolicyMissing { .. } => "log_policy_missing",
             Self::OwnParent => "own_parent",
             Self::GrantMismatch => "grant_mismatch",
             Self::ToolHashMismatch { .. } => "tool_hash_mismatch",
             Self::LevelInconsistent { .. } => "level_inconsistent",
             Self::ProofMissing { .. } => "proof_missing",
+            Self::EvidenceMissing { .. } => "evidence_missing",
             Self::ReexecutableInconsistent => "reexecutable_inconsistent",
             Self::LevelBelowRequired { .. } => "level_below_required",
             Self::TimeNotWitnessed => "time_not_witnessed",
+            Self::TimeOutsideBound { .. } => "time_outside_bound",
             Self::NonceMismatch => "nonce_mismatch",
             Self::AudienceMismatch => "audience_mismatch",
             Self::AgentMismatch { .. } => "agent_mismatch",
@@ -286,6 +434,8 @@ impl Refusal {
             Self::RecordingNotCommitted => "recording_not_committed",
             Self::EventCount { .. } => "event_count",
             Self::RecordingRoot => "recording_root",
+            Self::DisclosedIndex { .. } => "disclosed_index",
+            Self::DisclosedPath { .. } => "disclosed_path",
             Self::Event { .. } => "event_malformed",
             Self::EventOrder { .. } => "event_order",
             Self::ToolCallsMismatch { .. } => "tool_calls_mismatch",
@@ -303,9 +453,12 @@ impl Refusal {
     /// Whether the bundle is wrong, or the verifier lacks something.
     pub fn kind(&self) -> RefusalKind {
         match self {
-            Self::ForeignNodeKey { .. } | Self::ProofMissing { .. } | Self::TimeNotWitnessed => {
-                RefusalKind::CouldNotCheck
-            }
+            Self::ForeignNodeKey { .. }
+            | Self::LogPolicyMissing { .. }
+            | Self::LogPolicyUnmet { .. }
+            | Self::ProofMissing { .. }
+            | Self::EvidenceMissing { .. }
+            | Self::TimeNotWitnessed => RefusalKind::CouldNotCheck,
             Self::Statement(StatementError::Version | StatementError::Critical(_)) => {
                 RefusalKind::CouldNotCheck
             }
@@ -314,5 +467,12 @@ impl Refusal {
             )) => RefusalKind::CouldNotCheck,
             _ => RefusalKind::Invalid,
         }
+    }
+}
+
+fn named(log: &Option<LogOrigin>) -> String {
+    match log {
+        Some(log) => format!("`{log}`"),
+        None => "none".to_owned(),
     }
 }

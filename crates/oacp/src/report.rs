@@ -1,9 +1,12 @@
-//! The report of a verification: three verdicts, six questions, and what was not checked.
+//! The report of a verification: four verdicts, six questions, and what was not checked.
 //!
-//! The three verdicts are those of the architecture. The questions are those that OWASP asks of
+//! Three of the verdicts are those of the architecture, and one is of the log. The questions are those that OWASP asks of
 //! third-party execution evidence, graded pessimistically. A signature, a log, evidence and
 //! re-execution show four different things; no line here says more than its own.
 
+mod log;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,10 @@ use crate::replay::{FuelCompared, ReplayVerdict};
 use crate::statement::Reexecutable;
 use crate::trust::Origin;
 use crate::verified::Verified;
+
+/// Ranges of withheld events that a report lists; a disclosure of every other event has as many as
+/// it has events.
+const WITHHELD_RANGES_SHOWN: usize = 64;
 
 /// What came of a verification. The JSON form is stable: fields are added, never renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +33,8 @@ pub struct Report {
     pub signature_valid: Verdict,
     /// Whether the output follows from the code and the recorded inputs: only by running it again.
     pub execution_proof: Verdict,
+    /// Whether it is in a log that is trusted: that it was published, not that it ran.
+    pub logged: Verdict,
     /// Whether the time is witnessed.
     pub time_validity: Verdict,
     /// The six questions.
@@ -88,10 +97,8 @@ impl Verified {
             trust: self.origin(),
             signature_valid: self.signature_valid(),
             execution_proof: self.execution_proof(replay),
-            time_validity: Verdict::NotChecked {
-                reason: "no witness's time is in the bundle; the timestamp is the node's own"
-                    .to_owned(),
-            },
+            logged: self.logged_verdict(),
+            time_validity: self.time_verdict(),
             questions: self.questions(replay),
             not_checked: self.not_checked(replay),
             warnings: self.warnings(),
@@ -140,6 +147,10 @@ impl Verified {
             },
             ReplayVerdict::NotChecked { reason } => Verdict::NotChecked {
                 reason: match &self.statement().reexecutable {
+                    Reexecutable::Yes if self.disclosed().is_some() => {
+                        "only disclosed events are in the bundle, and not the recording that a run is repeated from"
+                            .to_owned()
+                    }
                     Reexecutable::Yes => reason.clone(),
                     Reexecutable::No { reason } => format!("not re-executable: {reason}"),
                 },
@@ -153,6 +164,8 @@ impl Verified {
             grade,
             answer,
         };
+        let (captured, omission, undelivered) =
+            (self.captured(), self.omission(), self.undelivered());
         let own = self.origin() == Origin::ThisMachine;
         let whole = [Private::Events, Private::Input, Private::Output]
             .into_iter()
@@ -162,15 +175,18 @@ impl Verified {
             ask(
                 "Who could have written or altered it?",
                 Grade::Recheckable,
-                format!("whoever holds the key of node `{}` or the sandbox key that it delegated to; nobody else", self.node()),
+                format!(
+                    "whoever holds the key of node `{}` or the sandbox key that it delegated to; nobody else",
+                    self.node()
+                ),
             ),
             ask(
                 "Was it captured while running, or assembled after?",
                 match replay {
                     ReplayVerdict::Diverged { .. } => Grade::NoInformation,
-                    _ => Grade::Assertion,
+                    _ => captured.0,
                 },
-                "the signer says while running; no log entry precedes it".to_owned(),
+                captured.1,
             ),
             if whole {
                 ask(
@@ -185,19 +201,11 @@ impl Verified {
                     "by digests that were signed; some of the contents are withheld or were not recorded".to_owned(),
                 )
             },
-            ask(
-                "Would an omission be visible?",
-                if self.events().is_some() { Grade::Assertion } else { Grade::NoInformation },
-                match self.events() {
-                    Some(_) => "within this run: no event can be left out after signing. A run that was left out as a whole is not visible",
-                    None => "no: the events are not in the bundle, and a run that was left out as a whole is not visible",
-                }
-                .to_owned(),
-            ),
+            ask("Would an omission be visible?", omission.0, omission.1),
             ask(
                 "What happened when recording or delivery failed?",
-                Grade::NoInformation,
-                "without a log entry at the begin, a run whose statement was never delivered leaves no trace".to_owned(),
+                undelivered.0,
+                undelivered.1,
             ),
             if own {
                 ask(
@@ -217,18 +225,21 @@ impl Verified {
 
     fn not_checked(&self, replay: &ReplayVerdict) -> Vec<String> {
         let statement = self.statement();
-        let mut list: Vec<String> = Vec::new();
+        let mut list = self.not_checked_of_log();
         let mut add = |text: &str| list.push(text.to_owned());
-        add("that it was logged: there is no log proof");
-        if statement.sequence > 0 {
-            add("the sandbox's previous statement, which is not in the bundle");
-        }
         add("whether later statements of the sandbox were left out");
-        if self.events().is_none() {
+        let shown = || {
+            let all = self.events().unwrap_or_default().iter();
+            all.chain(self.disclosed().into_iter().flat_map(BTreeMap::values))
+        };
+        if self.disclosed().is_some() {
+            if !self.withheld().is_empty() {
+                add(&self.withheld_events());
+            }
+        } else if self.events().is_none() {
             add("the events: withheld, or not recorded");
-        } else if !self.holds(Private::Contents)
-            && self.events().unwrap_or_default().iter().any(has_content)
-        {
+        }
+        if !self.holds(Private::Contents) && shown().any(has_content) {
             add("the contents of calls and files: withheld");
         }
         for (private, name) in [
@@ -263,8 +274,7 @@ impl Verified {
             add("the audience: the caller did not say who it is");
         }
         add("the truth of tool results");
-        let events = self.events().unwrap_or_default();
-        let has = |is: fn(&Event) -> bool| events.iter().any(is);
+        let has = |is: fn(&Event) -> bool| shown().any(is);
         if has(|event| matches!(event, Event::HttpRequest { .. })) {
             add("the truth of HTTP replies");
         }
@@ -289,11 +299,43 @@ impl Verified {
         add("who asked: the principal is the node's claim");
         add("the isolation: the node's claim, without evidence");
         add("the wall time");
-        add("whether other runs were begun and never stated");
+        for text in self.not_checked_of_others() {
+            add(text);
+        }
         // A call of one tool many times is one line.
         let mut seen = std::collections::BTreeSet::new();
         list.retain(|text| seen.insert(text.clone()));
         list
+    }
+
+    /// As `events 0, 2 to 4 and 6, of 7: withheld`.
+    fn withheld_events(&self) -> String {
+        let withheld = self.withheld();
+        let count = self
+            .statement()
+            .recording
+            .map_or(0, |recording| recording.events);
+        let mut parts: Vec<String> = withheld
+            .iter()
+            .take(WITHHELD_RANGES_SHOWN)
+            .map(|range| match (range.start(), range.end()) {
+                (start, end) if start == end => start.to_string(),
+                (start, end) => format!("{start} to {end}"),
+            })
+            .collect();
+        if let Some(more) = withheld
+            .len()
+            .checked_sub(WITHHELD_RANGES_SHOWN)
+            .filter(|more| *more > 0)
+        {
+            parts.push(format!("{more} more ranges"));
+        }
+        let last = parts.pop().unwrap_or_default();
+        let list = match parts.as_slice() {
+            [] => last,
+            first => format!("{} and {last}", first.join(", ")),
+        };
+        format!("events {list}, of {count}: withheld")
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -305,6 +347,15 @@ impl Verified {
         };
         let mut warnings = of("statement", &self.statement().unknown);
         warnings.extend(of("delegation", &self.delegation().unknown));
+        if let Some(begin) = self.begin() {
+            warnings.extend(of("begin", &begin.unknown));
+        }
+        if let Some(tree_size) = self.revoked_from {
+            warnings.push(format!(
+                "node `{}` is revoked from index {tree_size} of the log on: this was logged before",
+                self.node()
+            ));
+        }
         if self.origin() == Origin::ThisMachine {
             warnings.push("no trust file: only this machine's own node is trusted".to_owned());
         }
@@ -342,6 +393,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Signature valid  {}", self.signature_valid)?;
         writeln!(f, "Execution proof  {}", self.execution_proof)?;
+        writeln!(f, "Logged           {}", self.logged)?;
         writeln!(f, "Time validity    {}", self.time_validity)?;
         for (number, question) in (1..).zip(&self.questions) {
             writeln!(

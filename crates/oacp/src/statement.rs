@@ -9,8 +9,8 @@ use crate::capability::{Capabilities, Grant};
 use crate::digest::Digest;
 use crate::event::CallOutcome;
 use crate::id::{Audience, ExecutionId, LogOrigin, Nonce, Principal, SandboxId, ToolName};
-use crate::intoto;
 pub use crate::intoto::StatementError;
+use crate::intoto::{self, Read};
 use crate::isolation::Isolation;
 use crate::limits::saturated;
 use crate::outcome::Outcome;
@@ -87,11 +87,12 @@ pub struct ExecutionStatement {
     /// The commitment to the recording. `None`: it was not recorded.
     #[serde(default)]
     pub recording: Option<RecordingSummary>,
-    /// The sandbox's counter, from 0.
+    /// The sandbox's counter, from 0, which its executions, begins and closes share.
     #[serde(serialize_with = "saturated::serialize")]
     pub sequence: u64,
-    /// [`Envelope::pae_digest`](crate::Envelope::pae_digest) of the sandbox's previous statement;
-    /// for sequence 0, of its delegation.
+    /// [`Envelope::pae_digest`](crate::Envelope::pae_digest) of the sandbox's previous statement, of
+    /// any of the three kinds: of the execution's begin, if there is one and nothing came between.
+    /// Of a key's first statement, of its delegation.
     pub previous: Digest,
     /// The execution that called this one. `None`: called from outside.
     #[serde(default)]
@@ -117,7 +118,10 @@ impl ExecutionStatement {
     /// Not admitted; another type or version; a `critical` name that is not known; another subject
     /// than the output.
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        let read = intoto::read::<Self>(payload, EXECUTION_V1)?;
+        Self::from_read(intoto::read(payload, EXECUTION_V1)?)
+    }
+
+    pub(crate) fn from_read(read: Read<Self>) -> Result<Self, StatementError> {
         if read.subject_name != SUBJECT || read.subject != read.predicate.output_hash {
             return Err(StatementError::Subject);
         }

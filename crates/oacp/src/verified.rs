@@ -1,12 +1,15 @@
 //! A verified bundle: the only way to its claims.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::begin::Begin;
 use crate::bundle::Private;
 use crate::delegation::Delegation;
 use crate::digest::Digest;
 use crate::event::Event;
+use crate::logged::{LogCheck, Logged, TimeCheck};
 use crate::recording::Recording;
 use crate::source::Source;
 use crate::statement::ExecutionStatement;
@@ -21,10 +24,17 @@ pub struct Verified {
     pub(crate) statement: ExecutionStatement,
     pub(crate) pae_digest: Digest,
     pub(crate) delegation: Delegation,
+    pub(crate) begin: Option<Begin>,
+    pub(crate) log: LogCheck,
+    pub(crate) time: TimeCheck,
+    pub(crate) time_bound_s: Option<u64>,
     pub(crate) node: String,
+    /// The tree size from which on the node is not trusted, if it is revoked.
+    pub(crate) revoked_from: Option<u64>,
     pub(crate) origin: Origin,
     pub(crate) expectation: Expectation,
     pub(crate) events: Option<Vec<Event>>,
+    pub(crate) disclosed: Option<BTreeMap<u64, Event>>,
     pub(crate) recording: Option<Arc<Recording>>,
     pub(crate) source: Option<Source>,
     pub(crate) private: BTreeSet<Private>,
@@ -47,6 +57,17 @@ impl Verified {
         &self.delegation
     }
 
+    /// The begin that announced the execution. `None`: there is none in the bundle.
+    pub fn begin(&self) -> Option<&Begin> {
+        self.begin.as_ref()
+    }
+
+    /// Where the execution is in a log, by proofs that the trust file's policy accepts. `None`: there
+    /// are no proofs, or no policy.
+    pub fn logged(&self) -> Option<&Logged> {
+        self.log.logged()
+    }
+
     /// The trust file's name for the node that delegated.
     pub fn node(&self) -> &str {
         &self.node
@@ -60,6 +81,29 @@ impl Verified {
     /// The events, in order. `None`: withheld, or not recorded.
     pub fn events(&self) -> Option<&[Event]> {
         self.events.as_deref()
+    }
+
+    /// The events that are disclosed, by index, where the others are withheld: nothing follows from
+    /// what is not among them. `None`: none is here, or all are, see [`Verified::events`].
+    pub fn disclosed(&self) -> Option<&BTreeMap<u64, Event>> {
+        self.disclosed.as_ref()
+    }
+
+    /// The indexes of the events that the statement commits to and that are not here, in order.
+    pub fn withheld(&self) -> Vec<RangeInclusive<u64>> {
+        let mut ranges = Vec::new();
+        let Some(recording) = self.statement.recording.filter(|_| self.events.is_none()) else {
+            return ranges;
+        };
+        let mut next = 0;
+        let shown = self.disclosed.iter().flat_map(BTreeMap::keys).copied();
+        for index in shown.chain([recording.events]) {
+            if index > next {
+                ranges.push(next..=index - 1);
+            }
+            next = index + 1;
+        }
+        ranges
     }
 
     /// The recording, for a replay. Its blobs are all of the bundle's. `None`: withheld, or not

@@ -3,22 +3,28 @@
 //! The attack is a bundle of which some part is true and another is not. Every part is checked
 //! against the signed statement, and what nothing names is refused.
 
+mod begin;
+mod disclosed;
 mod events;
+mod log;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use self::begin::check_seed;
+use self::disclosed::checked_disclosed;
 use self::events::checked_events;
+use self::log::{check_revocation, checked_time};
 use crate::bundle::{Bundle, Private};
 use crate::delegation::Delegation;
 use crate::digest::Digest;
 use crate::envelope::PAYLOAD_TYPE;
-use crate::event::Event;
+use crate::event::{CallOutcome, Event};
 use crate::id::{Audience, Nonce};
 use crate::key::PublicKey;
 use crate::limits::CLOCK_SKEW_MS_MAX;
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
-use crate::statement::{ExecutionStatement, Level, Reexecutable};
+use crate::statement::{ExecutionStatement, Level, Reexecutable, ToolCall};
 use crate::time::Timestamp;
 use crate::trust::{Trust, TrustedNode};
 use crate::verified::Verified;
@@ -54,22 +60,40 @@ impl Bundle {
         check_chain(&statement, &delegation, self.delegation.pae_digest())?;
         check_time(&statement, &delegation, node, now)?;
         check_consistency(&statement)?;
+        let begin = self.verified_begin(&statement, &delegation)?;
+        let log = self.checked_log(&statement, begin.as_ref(), trust)?;
+        check_revocation(node, &log)?;
+        self.check_level(statement.level, trust)?;
         check_required(&statement, trust)?;
+        let time = checked_time(&statement, &delegation, &log, trust)?;
         check_expectation(&statement, expectation)?;
         let events = match &self.recording {
             Some(recording) => Some(checked_events(recording, &statement)?),
             None => None,
         };
+        let disclosed = match &self.disclosed {
+            Some(disclosed) => Some(checked_disclosed(disclosed, &statement)?),
+            None => None,
+        };
+        if let Some(begin) = &begin {
+            check_seed(begin, self.start(events.as_deref(), disclosed.as_ref()))?;
+        }
         self.check_source(&statement)?;
-        self.check_contents(&statement, events.as_deref())?;
+        self.check_contents(&statement, events.as_deref(), disclosed.as_ref())?;
         Ok(Verified {
             statement,
             pae_digest: self.envelope.pae_digest(),
             delegation,
+            begin,
+            log,
+            time,
+            time_bound_s: trust.require().time_bound_s,
             node: node.name.clone(),
+            revoked_from: node.revoked.as_ref().map(|revoked| revoked.tree_size),
             origin: trust.origin(),
             expectation: expectation.clone(),
             events,
+            disclosed,
             recording: self.recording.clone(),
             source: self.source.clone(),
             private: self.private.clone(),
@@ -85,14 +109,9 @@ impl Bundle {
         let node = trust.node(keyid).ok_or(Refusal::ForeignNodeKey { keyid })?;
         let delegation =
             Delegation::verify(&self.delegation, &node.key).map_err(Refusal::Delegation)?;
-        if node.revoked.is_some() {
-            return Err(Refusal::NodeRevoked {
-                name: node.name.clone(),
-            });
-        }
-        let sandbox = delegation.key.id();
-        if trust.node(sandbox).is_some() {
-            return Err(Refusal::KeyInTwoRoles { keyid: sandbox });
+        if trust.has_key(&delegation.key) {
+            let keyid = delegation.key.id();
+            return Err(Refusal::KeyInTwoRoles { keyid });
         }
         Ok((node, delegation))
     }
@@ -120,6 +139,19 @@ impl Bundle {
         Ok(statement)
     }
 
+    /// Event 0 with its salt, if the bundle shows it.
+    fn start<'a>(
+        &self,
+        events: Option<&'a [Event]>,
+        disclosed: Option<&'a BTreeMap<u64, Event>>,
+    ) -> Option<(&'a Event, [u8; 32])> {
+        if let (Some(recording), Some(events)) = (&self.recording, events) {
+            return Some((events.first()?, recording.salt_key().salt(0)));
+        }
+        let salt = self.disclosed.as_ref()?.salt(0)?;
+        Some((disclosed?.get(&0)?, *salt))
+    }
+
     fn check_source(&self, statement: &ExecutionStatement) -> Result<(), Refusal> {
         let Some(source) = &self.source else {
             // An agent without an entry file is a component, and then it is what ran.
@@ -145,12 +177,21 @@ impl Bundle {
         &self,
         statement: &ExecutionStatement,
         events: Option<&[Event]>,
+        disclosed: Option<&BTreeMap<u64, Event>>,
     ) -> Result<(), Refusal> {
         let declares = |private| self.private.contains(&private);
+        let shown: Vec<(u64, &Event)> = match disclosed {
+            Some(disclosed) => disclosed
+                .iter()
+                .map(|(index, event)| (*index, event))
+                .collect(),
+            None => (0..).zip(events.unwrap_or_default()).collect(),
+        };
         let is_component =
             statement.agent_entry.is_none() && self.blobs.contains_key(&statement.agent_hash);
         let holds_source = self.source.is_some() || is_component;
         if declares(Private::Events) != events.is_some()
+            || declares(Private::Disclosed) != disclosed.is_some()
             || (declares(Private::Source) && !holds_source)
         {
             return Err(Refusal::PrivateMismatch);
@@ -183,10 +224,9 @@ impl Bundle {
             None => {}
         }
         if declares(Private::Contents) {
-            let contents: Vec<_> = events
-                .unwrap_or_default()
+            let contents: Vec<_> = shown
                 .iter()
-                .flat_map(Event::contents)
+                .flat_map(|(_, event)| event.contents())
                 .collect();
             if contents.is_empty() {
                 return Err(Refusal::PrivateMismatch);
@@ -197,12 +237,12 @@ impl Bundle {
         }
         match self.blobs.keys().find(|digest| !named.contains(digest)) {
             Some(digest) => Err(Refusal::BlobUnreferenced { digest: *digest }),
-            None => self.check_sizes(events.unwrap_or_default()),
+            None => self.check_sizes(&shown),
         }
     }
 
-    fn check_sizes(&self, events: &[Event]) -> Result<(), Refusal> {
-        for (index, event) in (0..).zip(events) {
+    fn check_sizes(&self, shown: &[(u64, &Event)]) -> Result<(), Refusal> {
+        for &(index, event) in shown {
             for content in event.contents() {
                 if let Some(blob) = self.blobs.get(&content.sha256)
                     && blob.len() as u64 != content.size
@@ -294,9 +334,14 @@ fn check_consistency(statement: &ExecutionStatement) -> Result<(), Refusal> {
             needs: "a log and a policy digest",
         });
     }
-    if statement.level >= Level::Full {
-        return Err(Refusal::ProofMissing {
+    // A call that was denied may be of a tool that there is not.
+    let mut calls = statement.tool_calls.iter();
+    let runs_unnamed =
+        |call: &ToolCall| call.tool_hash.is_none() && call.outcome != Some(CallOutcome::Denied);
+    if statement.level >= Level::Full && calls.any(runs_unnamed) {
+        return Err(Refusal::LevelInconsistent {
             level: statement.level,
+            needs: "the digest of every tool that was called",
         });
     }
     if statement.reexecutable == Reexecutable::Yes
@@ -333,9 +378,6 @@ fn check_required(statement: &ExecutionStatement, trust: &Trust) -> Result<(), R
             return Err(Refusal::LevelBelowRequired { level, required });
         }
         _ => {}
-    }
-    if trust.require().time_bound_s.is_some() {
-        return Err(Refusal::TimeNotWitnessed);
     }
     Ok(())
 }

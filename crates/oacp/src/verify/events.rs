@@ -30,8 +30,16 @@ pub(super) fn checked_events(
         .zip(recording.events())
         .map(parse)
         .collect::<Result<Vec<_>, _>>()?;
-    let calls = calls_of(&events)?;
+    check_whole(events.iter(), statement)?;
+    Ok(events)
+}
 
+/// Whether all events of a recording can stand in this order, and are what the statement says.
+pub(super) fn check_whole<'a>(
+    events: impl Iterator<Item = &'a Event> + Clone,
+    statement: &ExecutionStatement,
+) -> Result<(), Refusal> {
+    let calls = calls_of(events.clone())?;
     let said = statement.tool_calls.iter().map(|call| Call {
         event: call.event,
         tool: &call.tool,
@@ -45,12 +53,12 @@ pub(super) fn checked_events(
         return Err(Refusal::ToolCallsMismatch { index });
     }
     let has_denial = events
-        .iter()
+        .clone()
         .any(|event| matches!(event, Event::Denial { .. }));
     if statement.outcome == Outcome::Denied && !has_denial {
         return Err(Refusal::OutcomeInconsistent);
     }
-    Ok(events)
+    Ok(())
 }
 
 /// A call as the events tell it.
@@ -63,17 +71,18 @@ struct Call<'a> {
 }
 
 /// Each call of a tool, in the order in which they were begun.
-fn calls_of(events: &[Event]) -> Result<Vec<Call<'_>>, Refusal> {
+fn calls_of<'a>(events: impl Iterator<Item = &'a Event>) -> Result<Vec<Call<'a>>, Refusal> {
     let mut calls = Vec::new();
     let mut numbers = Numbers::default();
     let mut written_back = false;
-    if events.is_empty() {
+    let mut events = (0..).zip(events).peekable();
+    if events.peek().is_none() {
         return Err(Refusal::EventOrder {
             index: 0,
             rule: "a recording begins with `start`",
         });
     }
-    for (index, event) in (0..).zip(events) {
+    for (index, event) in events {
         let refuse = |rule| Refusal::EventOrder { index, rule };
         match event {
             Event::Start { .. } if index != 0 => return Err(refuse("only event 0 is `start`")),

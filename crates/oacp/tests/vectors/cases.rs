@@ -1,11 +1,15 @@
 //! The generator: deterministic, from fixed keys. A case alters the run of the fixture in one way.
 
 mod accepted;
+mod begun;
 mod claim;
 mod content;
+mod disclosed;
 mod file;
 mod key;
+mod logged;
 mod outside;
+mod trusted_log;
 
 use oacp::*;
 use serde_json::{Value, json};
@@ -24,6 +28,16 @@ pub fn all() -> Vec<Vector> {
     claim::expectation(&mut cases);
     content::recording(&mut cases);
     content::contents(&mut cases);
+    disclosed::accepted(&mut cases);
+    disclosed::paths(&mut cases);
+    disclosed::contents(&mut cases);
+    disclosed::rules(&mut cases);
+    logged::accepted(&mut cases);
+    begun::begins(&mut cases);
+    logged::proofs(&mut cases);
+    trusted_log::policies(&mut cases);
+    trusted_log::times(&mut cases);
+    trusted_log::revocations(&mut cases);
     outside::accepted(&mut cases);
     outside::order(&mut cases);
     outside::form(&mut cases);

@@ -76,8 +76,8 @@ fn the_files_are_what_the_generator_makes() {
         );
     }
     assert!(
-        made.values().map(Vec::len).sum::<usize>() < 2 << 20,
-        "more than 2 MiB"
+        made.values().map(Vec::len).sum::<usize>() < 3 << 20,
+        "more than 3 MiB"
     );
 }
 
@@ -104,6 +104,12 @@ fn every_file_is_judged_as_it_says() {
     assert!(codes.len() >= 45, "{} codes: {codes:?}", codes.len());
 }
 
+#[test]
+fn no_single_byte_of_a_disclosure_can_be_altered() {
+    let bundle = fixture::Case::new().bundle();
+    flip_of(&bundle.disclose(&[1, 5].into()).unwrap(), 0, 1);
+}
+
 /// A bundle altered in any one byte is refused, or says exactly the same.
 fn flip(shard: usize) {
     let mut case = fixture::Case::new();
@@ -112,20 +118,38 @@ fn flip(shard: usize) {
     case.contents.truncate(2);
     case.statement.tool_calls.pop();
     case.settle();
-    let (trust, expectation) = (fixture::trust(), Expectation::default());
+    flip_of(&case.bundle(), shard, 4);
+}
+
+fn flip_of(bundle: &Bundle, shard: usize, shards: usize) {
+    flip_at(bundle, &fixture::trust(), |at| at % shards == shard);
+}
+
+/// A begin or a proof altered in any one byte, likewise.
+fn flip_proofs(shard: usize) {
+    let bundle = fixture::FullCase::new().bare();
+    let text = String::from_utf8(bundle.to_bytes()).unwrap();
+    let from = text.find("\"begin\":").unwrap();
+    flip_at(&bundle, &fixture::log_trust(), |at| {
+        at >= from && at % 4 == shard
+    });
+}
+
+fn flip_at(bundle: &Bundle, trust: &Trust, is_flipped: impl Fn(usize) -> bool) {
+    let expectation = Expectation::default();
     let verify = |bytes: &[u8]| {
         Bundle::parse(bytes)
             .ok()?
-            .verify(&trust, &expectation, fixture::now())
+            .verify(trust, &expectation, fixture::now())
             .ok()
     };
-    let original = case.bundle().to_bytes();
+    let original = bundle.to_bytes();
     let claims = verify(&original).unwrap();
     let mut altered = original.clone();
     for (at, byte) in original
         .iter()
         .enumerate()
-        .filter(|(at, _)| at % 4 == shard)
+        .filter(|(at, _)| is_flipped(*at))
     {
         let flips = (0..8).map(|bit| byte ^ 1 << bit);
         for value in flips.chain(*b"\0\"A\xff").filter(|value| value != byte) {
@@ -161,6 +185,26 @@ fn no_single_byte_can_be_altered_2() {
 #[test]
 fn no_single_byte_can_be_altered_3() {
     flip(3);
+}
+
+#[test]
+fn no_single_byte_of_a_proof_can_be_altered_0() {
+    flip_proofs(0);
+}
+
+#[test]
+fn no_single_byte_of_a_proof_can_be_altered_1() {
+    flip_proofs(1);
+}
+
+#[test]
+fn no_single_byte_of_a_proof_can_be_altered_2() {
+    flip_proofs(2);
+}
+
+#[test]
+fn no_single_byte_of_a_proof_can_be_altered_3() {
+    flip_proofs(3);
 }
 
 #[test]

@@ -115,7 +115,13 @@ impl Vector {
                     .statement()
                     .unknown
                     .iter()
-                    .chain(&verified.delegation().unknown);
+                    .chain(&verified.delegation().unknown)
+                    .chain(
+                        verified
+                            .begin()
+                            .into_iter()
+                            .flat_map(|begin| &begin.unknown),
+                    );
                 assert!(
                     found.eq(&self.unknown),
                     "{}: other unknown fields",

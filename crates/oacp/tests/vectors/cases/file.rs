@@ -162,9 +162,9 @@ pub fn format(cases: &mut Cases) {
     );
     cases.refuse(
         "json_shape",
-        "proofs",
-        "a proof, which this version cannot check",
-        edited(|value| value["proofs"] = json!(["x"])),
+        "evidence",
+        "evidence, which this version cannot appraise",
+        edited(|value| value["evidence"] = json!(["x"])),
     );
     let none = edited(|value| value["envelope"]["signatures"] = json!([]));
     cases.refuse("signature_count", "no_signature", "no signature", none);

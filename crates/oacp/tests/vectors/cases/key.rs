@@ -175,7 +175,10 @@ pub fn keys(cases: &mut Cases) {
         weak,
     );
     let revoked = TrustedNode {
-        revoked: Some(Revoked { tree_size: 10 }),
+        revoked: Some(Revoked {
+            tree_size: 10,
+            log: None,
+        }),
         ..trusted(1)
     };
     let bare = || Case::new().bare().to_bytes();
