@@ -50,6 +50,7 @@ mod segment;
 pub mod sequencer;
 mod state_file;
 pub mod storage;
+pub mod synthetic;
 pub mod witness_state;
 
 pub use index::{Count, Found, Page, Query};

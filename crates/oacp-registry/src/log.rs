@@ -36,7 +36,7 @@ use crate::sequencer::{CHECKPOINT, Placed, RecoveryError, Rows, Sequencer, Stora
 use crate::storage::Directory;
 use crate::storage::disk::OsDisk;
 
-const INDEX: &str = "index.sqlite";
+pub(crate) const INDEX: &str = "index.sqlite";
 
 /// The log. Clones are one log; when the last is dropped, what waits is flushed first.
 #[derive(Clone)]

@@ -29,6 +29,26 @@ pub struct StateFile {
     disk: Arc<dyn Disk>,
 }
 
+/// Makes a directory and those above it, durably: a file in a directory whose own name is lost is lost. It may be there already.
+///
+/// # Errors
+/// Of the file system. May be repeated.
+pub fn make_directory(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    disk.create_dir_all(dir)?;
+    for above in dir.ancestors().skip(1) {
+        let above = match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        };
+        match disk.sync_dir(above) {
+            // Whoever may not open a directory has made nothing in it.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Why a state file cannot be used.
 #[derive(Debug, Error)]
 pub enum StateFileError {

@@ -12,7 +12,7 @@ use oacp::digest::Digest;
 use oacp_tlog::checkpoint::{Checkpoint, SignedCheckpoint};
 use thiserror::Error;
 
-use crate::state_file::{StateFile, StateFileError};
+use crate::state_file::{StateFile, StateFileError, make_directory};
 use crate::storage::disk::{Disk, OsDisk};
 
 /// A directory with a file for each log.
@@ -81,18 +81,10 @@ impl WitnessState {
     /// # Errors
     /// [`WitnessStateError::Directory`].
     pub fn on(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, WitnessStateError> {
-        let fail = |source| WitnessStateError::Directory {
+        make_directory(&*disk, dir).map_err(|source| WitnessStateError::Directory {
             path: dir.to_owned(),
             source,
-        };
-        disk.create_dir_all(dir).map_err(fail)?;
-        // A file in a directory whose own name is lost is lost.
-        match dir.parent() {
-            Some(above) if !above.as_os_str().is_empty() => {
-                disk.sync_dir(above).map_err(fail)?;
-            }
-            _ => {}
-        }
+        })?;
         Ok(Self {
             dir: dir.to_owned(),
             disk,
