@@ -4,6 +4,7 @@
 //! fails for being slow.
 
 mod bare;
+mod log;
 mod memory;
 mod node;
 mod process;
@@ -21,7 +22,14 @@ const TRIVIAL: [(&str, &str); 2] = [
     ("agent.js", "export function run(input) { return input; }\n"),
 ];
 
+/// The argument by which only the log is measured.
+const LOG: &str = "log";
+
 fn main() {
+    // In a process of its own, whose memory is the log's.
+    if std::env::args().nth(1).as_deref() == Some(LOG) {
+        return log::measure();
+    }
     println!("{}", table::machine());
     // First, while this process is small: Linux counts a parent's memory at the fork as the child's.
     processes();
@@ -30,6 +38,11 @@ fn main() {
     meters();
     memory::live_instances();
     verify_and_replay();
+    let log = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .arg(LOG)
+        .status()
+        .expect("started");
+    assert!(log.success());
 }
 
 /// A trivial agent, warm, attested, in turn with the same component on bare Wasmtime.

@@ -24,6 +24,24 @@ fn private_bytes() -> u64 {
         * 1024
 }
 
+/// Begins to look anew for the largest amount of memory that this process has in use.
+pub fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("Linux");
+}
+
+/// The largest amount since.
+pub fn peak() -> String {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = text.lines().find_map(|line| {
+        line.strip_prefix("VmHWM:")?
+            .trim()
+            .strip_suffix(" kB")?
+            .parse::<u64>()
+            .ok()
+    });
+    format!("{:.0} MiB", kib.unwrap_or(0) as f64 / 1024.0)
+}
+
 /// Every instance has run into a tool call that does not answer until all are there.
 pub fn live_instances() {
     let mut table = Table::new(

@@ -56,6 +56,7 @@ pub fn node_allowing(meter: Meter, allowed: Capabilities) -> Node {
         languages: Languages::new(None),
         allowed,
         egress: Options::default(),
+        log: None,
         state_dir: None,
         withheld: Vec::new(),
     })
@@ -126,7 +127,7 @@ pub fn verify(node: &Node, bytes: &[u8]) -> Verified {
     let bundle = Bundle::parse(bytes).expect("a bundle");
     bundle
         .verify(
-            &Trust::this_machine("bench", node.public_key()),
+            &Trust::this_machine("bench", node.public_key(), None).unwrap(),
             &Expectation::default(),
             now,
         )

@@ -32,6 +32,15 @@ impl Table {
     }
 }
 
+/// Of times in rising order.
+pub fn quantile(times: &[Duration], part: f64) -> Duration {
+    let at = (times.len() as f64 * part) as usize;
+    times
+        .get(at.min(times.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
+}
+
 pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()

@@ -2,29 +2,35 @@
 //! types that only the step before can make:
 //!
 //! ```text
-//! Call → Grant → Run → Statement → Envelope → Bundle
+//! Call → Grant → Run → Statement → Envelope → Entry → Bundle
 //! ```
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use oacp::Proven;
 use oacp::bundle::Bundle;
 use oacp::capability::{Denial, Grant, HostRule, SecretName};
+use oacp::envelope::Envelope;
 use oacp::event::{Event, Seed};
 use oacp::id::ExecutionId;
+use oacp::leaf::LeafKind;
 use oacp::outcome::Outcome;
 use oacp::recording::SaltKey;
 use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
 use oacp_egress::{Client, ClientError, SecretValue};
+use oacp_tlog::proof::TlogProof;
 use oacp_sandbox::{Ask, Egress, Failure, Job, JobError, Usage, Write};
 use thiserror::Error;
 
 use crate::call::{Agent, Call};
-use crate::node::{Node, Sandbox, SignError};
+use crate::logging::{Entered, Logged, Place as LogPlace, put};
+use crate::node::{Node, Sandbox, SignError, Signed};
 use crate::outside::{now, random};
+use crate::registry::{Answered, RegistryError};
 use crate::statement::{Known, tool_calls};
 
 /// What a call led to.
@@ -48,6 +54,8 @@ pub struct Execution {
     pub tool_calls: usize,
     /// How many events were recorded.
     pub events: u64,
+    /// Whether the attestation is in a log.
+    pub logged: Logged,
     /// The attestation, with all that a stranger needs to check it and to run it again.
     pub bundle: Bundle,
 }
@@ -69,6 +77,26 @@ pub enum ExecuteError {
     /// The way to the network could not be made.
     #[error("the network cannot be used")]
     Egress(#[from] ClientError),
+    /// The announcement of the run is not in the log under a quorum. Nothing was run.
+    #[error("level {level} cannot be given: the run could not be announced in the log")]
+    NotLoggable {
+        /// What was asked for.
+        level: Level,
+        /// Why.
+        #[source]
+        source: RegistryError,
+    },
+    /// The run has taken place, and what the level asks of the log cannot be had. The bundle lacks its proofs; they may be added later.
+    #[error("the run has ended, but level {level} needs its statement in the log")]
+    Unlogged {
+        /// What took place.
+        execution: Box<Execution>,
+        /// What was asked for.
+        level: Level,
+        /// Why.
+        #[source]
+        source: RegistryError,
+    },
     /// The statement could not be signed.
     #[error("the run ended, but its statement could not be signed")]
     Sign(#[from] SignError),
@@ -91,30 +119,33 @@ pub async fn execute(
 ) -> Result<Execution, ExecuteError> {
     let begun = now();
     let execution_id = ExecutionId::new(begun.unix_ms().unsigned_abs(), fresh()?);
-    let level = authorize(&call)?;
+    let level = authorize(node, &call)?;
     let grant = Grant::attenuate(&call.asked, &node.options.allowed);
-    let known = Known::new(execution_id, &call, &grant, level, node.engine().meter());
-    let input = call.input.clone();
-    let agent = call.agent.clone();
+    let known = Known::new(execution_id, &call, &grant, level, node);
+    let (input, agent) = (call.input.clone(), call.agent.clone());
+    let job = job(node, call, grant, begun)?;
+    let announced = announce(node, sandbox, &known, &job, level).await?;
 
-    let run = oacp_sandbox::run(node.engine(), job(node, call, grant, begun)?).await?;
+    // The sandbox's delegation is logged while the agent runs: before its key is used.
+    let run = oacp_sandbox::run(node.engine(), job);
+    let (run, delegated) = tokio::join!(run, delegated(node, sandbox));
+    let run = run?;
 
     let calls = tool_calls(&run);
     let tool_calls = calls.len();
-    let envelope = sandbox.sign(|place| known.statement(sandbox, &run, calls, place))?;
-    let denials = denials(&run);
-    let events = run.recording.len();
-    let mut bundle = Bundle::new(envelope, sandbox.delegation().clone())
+    let signed = sandbox.sign(|place| known.statement(sandbox, &run, calls, place).to_payload())?;
+    let mut bundle = Bundle::new(signed.envelope.clone(), sandbox.delegation().clone())
         .with_input(input.into_bytes())
         .with_output(run.output.clone());
     bundle = match agent {
         Agent::Source { source, .. } => bundle.with_source(Source::clone(&source)),
         Agent::Component { wasm, .. } => bundle.with_component(wasm),
     };
+    let (denials, events) = (denials(&run), run.recording.len());
     if level > Level::Basic {
         bundle = bundle.with_recording(run.recording);
     }
-    Ok(Execution {
+    let mut execution = Execution {
         execution_id,
         outcome: run.outcome,
         output: run.output,
@@ -124,20 +155,151 @@ pub async fn execute(
         writes: run.writes,
         tool_calls,
         events,
+        logged: Logged::NotLogged,
         bundle,
-    })
+    };
+    let logged = match delegated {
+        Ok(delegated) => log(node, &mut execution, &signed, delegated, announced, level).await,
+        Err(error) => Err(error),
+    };
+    match logged {
+        Ok(()) => Ok(execution),
+        Err(source) => Err(ExecuteError::Unlogged {
+            execution: Box::new(execution),
+            level,
+            source,
+        }),
+    }
+}
+
+/// A begin that is in the log.
+struct Announced {
+    begin: Envelope,
+    /// By a checkpoint that does not reach the execution, so that its witnesses saw the one before the other.
+    proof: TlogProof,
+}
+
+/// At level FULL the run is announced before it begins, and the announcement is in the log, cosigned by a quorum.
+async fn announce(
+    node: &Node,
+    sandbox: &Sandbox,
+    known: &Known,
+    job: &Job,
+    level: Level,
+) -> Result<Option<Announced>, ExecuteError> {
+    let Some(logging) = node.options.log.as_ref().filter(|_| level >= Level::Full) else {
+        return Ok(None);
+    };
+    let refused = |source| ExecuteError::NotLoggable { level, source };
+    let delegated = logging.enter_delegation(sandbox, Answered::WhenLogged);
+    delegated.await.map_err(refused)?;
+    let begin = sandbox.sign(|place| {
+        known
+            .begin(sandbox, &job.salt_key, &job.seed, place)
+            .to_payload()
+    })?;
+    let envelopes = vec![begin.envelope.clone()];
+    let place = logging
+        .submit(envelopes, Answered::WhenLogged)
+        .await
+        .map_err(refused)?;
+    let Some(entered) = entered(LeafKind::Begin, &begin, &place) else {
+        return Ok(None);
+    };
+    let proof = logging.proof_by_quorum(&entered.leaf, entered.index);
+    Ok(Some(Announced {
+        proof: proof.await.map_err(refused)?,
+        begin: begin.envelope,
+    }))
+}
+
+async fn delegated(node: &Node, sandbox: &Sandbox) -> Result<Option<Entered>, RegistryError> {
+    match &node.options.log {
+        Some(logging) => {
+            let entered = logging.enter_delegation(sandbox, Answered::WhenSpooled);
+            entered.await
+        }
+        None => Ok(None),
+    }
+}
+
+/// Logs the statement, and puts the proofs into the bundle: at level FULL a quorum's, else those that there are.
+async fn log(
+    node: &Node,
+    execution: &mut Execution,
+    signed: &Signed,
+    delegated: Option<Entered>,
+    announced: Option<Announced>,
+    level: Level,
+) -> Result<(), RegistryError> {
+    let Some(logging) = &node.options.log else {
+        return Ok(());
+    };
+    let answered = if level >= Level::Full {
+        Answered::WhenLogged
+    } else {
+        Answered::WhenSpooled
+    };
+    let mut proven = Vec::new();
+    proven.extend(delegated.map(|entered| (Proven::Delegation, entered)));
+    if let Some(Announced { begin, proof }) = announced {
+        execution.bundle = execution.bundle.clone().with_begin(begin);
+        put(&mut execution.bundle, Proven::Begin, proof);
+    }
+    let place = logging
+        .submit(vec![signed.envelope.clone()], answered)
+        .await?;
+    let statement = entered(LeafKind::Execution, signed, &place);
+    proven.extend(statement.map(|entered| (Proven::Execution, entered)));
+    let mut size = None;
+    // The statement is the last: what it is under covers the others.
+    for (of, entered) in proven.into_iter().rev() {
+        let proof = if level >= Level::Full {
+            let proof = logging.proof_by_quorum(&entered.leaf, entered.index);
+            Some(proof.await?)
+        } else {
+            logging.proof_now(&entered.leaf, entered.index).await
+        };
+        let put = proof.and_then(|proof| put(&mut execution.bundle, of, proof));
+        if of == Proven::Execution {
+            size = put;
+        }
+    }
+    execution.logged = logging.logged(place, size);
+    Ok(())
+}
+
+/// Where a signed statement is in the log, if it is there.
+fn entered(kind: LeafKind, signed: &Signed, place: &LogPlace) -> Option<Entered> {
+    match place {
+        LogPlace::Logged(appended) => {
+            let appended = *appended.last()?;
+            Some(Entered::new(
+                kind,
+                &signed.envelope,
+                Some(signed.sequence),
+                appended,
+            ))
+        }
+        LogPlace::Spooled { .. } => None,
+    }
 }
 
 /// The level at which the call is attested. One that cannot be given is refused, never lowered.
-fn authorize(call: &Call) -> Result<Level, ExecuteError> {
+fn authorize(node: &Node, call: &Call) -> Result<Level, ExecuteError> {
     match call.level {
         // The default of type STANDARD.
         None => Ok(Level::Execution),
         Some(level @ (Level::Basic | Level::Execution)) => Ok(level),
-        Some(level @ Level::Full) => Err(ExecuteError::Level {
+        Some(level @ Level::Full) if node.options.log.is_none() => Err(ExecuteError::Level {
             level,
             reason: "no transparency log is configured",
         }),
+        Some(level @ Level::Full) if call.tools.names().next().is_some() => Err(ExecuteError::Level {
+            level,
+            reason: "a function of the embedding program has no digest, and every tool needs one",
+        }),
+        Some(level @ Level::Full) => Ok(level),
         Some(level @ Level::Hardware) => Err(ExecuteError::Level {
             level,
             reason: "no hardware evidence can be had",

@@ -19,14 +19,49 @@
 
 mod call;
 mod chain;
+mod cosigning;
 mod execute;
+mod following;
+mod logging;
+mod mirror;
+mod monitor;
 mod node;
+mod occupied;
+mod operator;
 mod outside;
+mod peer;
 mod re_execute;
+mod registry;
+mod remote;
+mod serve;
+mod server;
+mod spool;
 mod statement;
+mod token;
+mod witness;
 
 pub use call::{Agent, Call};
 pub use chain::CounterError;
+pub use cosigning::{
+    Cosigning, CosigningError, CosigningOptions, CosigningStatus, NotCosigned, Pace, WitnessStatus,
+};
 pub use execute::{ExecuteError, Execution, execute};
-pub use node::{Node, NodeOptions, Sandbox, SignError, SpawnError};
+pub use logging::{Logged, Logging};
+pub use following::{FollowError, Misbehaviour, Quorum, Shown, Trusted};
+pub use mirror::{Copied, Damage, Mirror, MirrorError, MirrorOptions, serve_mirror};
+pub use monitor::{
+    Duplicate, Expected, Look, Monitor, MonitorError, MonitorOptions, Sight,
+};
+pub use node::{CloseError, Node, NodeOptions, Sandbox, SignError, SpawnError};
+pub use operator::OperatorLog;
+pub use peer::{Bounds, Peer, PeerError, PeerReply};
 pub use re_execute::re_execute;
+pub use registry::{Answered, RefusedEntry, Registry, RegistryError, RemoteRegistry, Submitted};
+pub use remote::{Remote, RemoteError};
+pub use serve::{ServeOptions, serve};
+pub use server::ServerLimits;
+pub use spool::{Pending, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX, Sent, Spool, SpoolError};
+pub use token::{Token, TokenError};
+pub use witness::{
+    AddCheckpointError, EvidenceKind, WatchedLog, Witness, WitnessError, WitnessOptions,
+};

@@ -5,19 +5,22 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use oacp::capability::Capabilities;
+use oacp::close::Close;
 use oacp::delegation::Delegation;
 use oacp::digest::Digest;
 use oacp::envelope::{Envelope, PAYLOAD_TYPE};
-use oacp::id::{SandboxId, SandboxName};
+use oacp::id::{LogOrigin, SandboxId, SandboxName};
 use oacp::isolation::{Isolation, IsolationKind};
 use oacp::key::{PublicKey, SecretKey};
-use oacp::statement::ExecutionStatement;
 use oacp::time::Timestamp;
 use oacp_sandbox::{Engine, Languages};
 use thiserror::Error;
+use tokio::sync::OnceCell;
 
 use crate::chain::{Counter, CounterError};
+use crate::logging::{Entered, Logged, Logging};
 use crate::outside::{now, random};
+use crate::registry::{Answered, RegistryError};
 
 /// How long a sandbox's key may sign, in milliseconds: a day. A longer-lived process spawns its sandbox anew.
 const DELEGATION_MS: i64 = 24 * 60 * 60 * 1000;
@@ -39,6 +42,8 @@ pub struct NodeOptions {
     pub withheld: Vec<PathBuf>,
     /// How requests leave for the network.
     pub egress: oacp_egress::Options,
+    /// Where attestations are logged. `None`: nowhere, and level FULL cannot be given.
+    pub log: Option<Logging>,
     /// Directory where named sandboxes keep id and sequence. `None`: no sandbox can be named.
     pub state_dir: Option<PathBuf>,
 }
@@ -55,12 +60,17 @@ pub struct Sandbox {
     key: SecretKey,
     delegation: Envelope,
     not_after: Timestamp,
+    log: Option<LogOrigin>,
+    /// Where the delegation is in the log, once it was appended.
+    pub(crate) entered: OnceCell<Entered>,
     chain: Mutex<Chain>,
 }
 
 struct Chain {
     counter: Counter,
     previous: Digest,
+    /// Of the last statement that the key signed.
+    last: Option<u64>,
 }
 
 /// A statement's place in its sandbox's order.
@@ -69,6 +79,8 @@ pub(crate) struct Place {
     pub(crate) timestamp: Timestamp,
     pub(crate) sequence: u64,
     pub(crate) previous: Digest,
+    /// The sequence of the key's last statement.
+    pub(crate) last: Option<u64>,
 }
 
 /// Why a sandbox cannot be spawned.
@@ -135,6 +147,7 @@ impl Node {
         let key = SecretKey::from_bytes(&random().map_err(SpawnError::Randomness)?);
         let isolation = Isolation::new(IsolationKind::Standard);
         let not_after = Timestamp::from_unix_ms(now.unix_ms().saturating_add(DELEGATION_MS));
+        let log = self.options.log.as_ref().map(Logging::origin);
         let delegation = Delegation {
             sandbox_id: id,
             key: key.public(),
@@ -142,7 +155,7 @@ impl Node {
             not_before: Timestamp::from_unix_ms(now.unix_ms().saturating_sub(DELEGATION_SLACK_MS)),
             not_after,
             evidence: None,
-            log: None,
+            log: log.clone(),
             critical: Vec::new(),
             unknown: Vec::new(),
         };
@@ -150,6 +163,7 @@ impl Node {
         let chain = Mutex::new(Chain {
             counter,
             previous: delegation.pae_digest(),
+            last: None,
         });
         Ok(Sandbox {
             id,
@@ -157,6 +171,8 @@ impl Node {
             key,
             delegation,
             not_after,
+            log,
+            entered: OnceCell::new(),
             chain,
         })
     }
@@ -178,11 +194,13 @@ impl Sandbox {
         &self.delegation
     }
 
-    /// Signs the statement that `state` makes for the next place in the order. The place is durable before the signature exists.
-    pub(crate) fn sign(
-        &self,
-        state: impl FnOnce(Place) -> ExecutionStatement,
-    ) -> Result<Envelope, SignError> {
+    /// The log that its statements will be in.
+    pub(crate) fn log(&self) -> Option<&LogOrigin> {
+        self.log.as_ref()
+    }
+
+    /// Signs the payload that `state` makes for the next place in the order. The place is durable before the signature exists.
+    pub(crate) fn sign(&self, state: impl FnOnce(&Place) -> Vec<u8>) -> Result<Signed, SignError> {
         let timestamp = now();
         if timestamp > self.not_after {
             return Err(SignError::Expired(self.not_after));
@@ -193,9 +211,68 @@ impl Sandbox {
             timestamp,
             sequence: chain.counter.take()?,
             previous: chain.previous,
+            last: chain.last,
         };
-        let envelope = Envelope::sign(PAYLOAD_TYPE, state(place).to_payload(), &self.key);
+        let envelope = Envelope::sign(PAYLOAD_TYPE, state(&place), &self.key);
         chain.previous = envelope.pae_digest();
-        Ok(envelope)
+        chain.last = Some(place.sequence);
+        Ok(Signed {
+            envelope,
+            sequence: place.sequence,
+        })
     }
+
+    /// Signs that its key signs no more, and logs that, so that no statement can be left out unseen. Without a log nothing is signed.
+    ///
+    /// # Errors
+    /// It cannot be signed, or is neither logged nor spooled.
+    pub async fn close(self, node: &Node) -> Result<Logged, CloseError> {
+        let (Some(logging), Some(log)) = (&node.options.log, &self.log) else {
+            return Ok(Logged::NotLogged);
+        };
+        if self
+            .chain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last
+            .is_none()
+        {
+            // It signed nothing.
+            return Ok(Logged::NotLogged);
+        }
+        let signed = self.sign(|place| {
+            Close {
+                sandbox_id: self.id,
+                timestamp: place.timestamp,
+                last_sequence: place.last,
+                log: Some(log.clone()),
+                sequence: place.sequence,
+                previous: place.previous,
+                critical: Vec::new(),
+                unknown: Vec::new(),
+            }
+            .to_payload()
+        })?;
+        let place = logging
+            .submit(vec![signed.envelope], Answered::WhenSpooled)
+            .await?;
+        Ok(logging.logged(place, None))
+    }
+}
+
+/// What was signed.
+pub(crate) struct Signed {
+    pub(crate) envelope: Envelope,
+    pub(crate) sequence: u64,
+}
+
+/// Why a sandbox could not be closed. Whether something was left out after its last statement is then not known.
+#[derive(Debug, Error)]
+pub enum CloseError {
+    /// Its last statement.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The log.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }

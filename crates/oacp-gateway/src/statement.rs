@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use oacp::begin::Begin;
 use oacp::capability::Grant;
 use oacp::digest::Digest;
-use oacp::event::Event;
+use oacp::event::{Event, Seed};
 use oacp::id::{Audience, ExecutionId, Nonce, Principal};
+use oacp::recording::SaltKey;
 use oacp::source::SourcePath;
 use oacp::statement::{
     ExecutionStatement, GrantClaim, Level, Reexecutable, Resources, RuntimeClaim, ToolCall,
@@ -13,7 +15,10 @@ use oacp::statement::{
 use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, Run, execution_configuration};
 
 use crate::call::{Agent, Call};
-use crate::node::{Place, Sandbox};
+use crate::node::{Node, Place, Sandbox};
+
+/// The one policy there is so far: the node's ceiling, with which every grant is intersected.
+const CEILING: &str = "ceiling";
 
 /// What is known before the run.
 pub(crate) struct Known {
@@ -28,6 +33,8 @@ pub(crate) struct Known {
     level: Level,
     runtime: RuntimeClaim,
     metered: bool,
+    /// Digest of what the node allows at most.
+    ceiling: Digest,
 }
 
 impl Known {
@@ -36,7 +43,7 @@ impl Known {
         call: &Call,
         grant: &Grant,
         level: Level,
-        meter: Meter,
+        node: &Node,
     ) -> Self {
         Self {
             execution_id,
@@ -49,7 +56,33 @@ impl Known {
             grant: GrantClaim::from(grant),
             level,
             runtime: runtime(&call.agent, &call.limits),
-            metered: meter == Meter::Fuel,
+            metered: node.engine().meter() == Meter::Fuel,
+            ceiling: node.options.allowed.digest(),
+        }
+    }
+
+    /// What is announced before the run.
+    pub(crate) fn begin(
+        &self,
+        sandbox: &Sandbox,
+        salt_key: &SaltKey,
+        seed: &Seed,
+        place: &Place,
+    ) -> Begin {
+        Begin {
+            sandbox_id: sandbox.id(),
+            execution_id: self.execution_id,
+            timestamp: place.timestamp,
+            agent_hash: self.agent_hash,
+            input_hash: self.input_hash,
+            grant: self.grant.digest,
+            nonce: self.nonce.clone(),
+            seed_commitment: Some(Begin::commit_to_seed(salt_key, seed)),
+            log: sandbox.log().cloned(),
+            sequence: place.sequence,
+            previous: place.previous,
+            critical: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 
@@ -59,7 +92,7 @@ impl Known {
         sandbox: &Sandbox,
         run: &Run,
         tool_calls: Vec<ToolCall>,
-        place: Place,
+        place: &Place,
     ) -> ExecutionStatement {
         ExecutionStatement {
             sandbox_id: sandbox.id(),
@@ -74,10 +107,10 @@ impl Known {
             tool_calls,
             nonce: self.nonce.clone(),
             audience: self.audience.clone(),
-            log: None,
+            log: sandbox.log().cloned(),
             principal: self.principal.clone(),
-            policy_hash: None,
-            policy_ids: Vec::new(),
+            policy_hash: Some(self.ceiling),
+            policy_ids: vec![CEILING.to_owned()],
             grant: self.grant.clone(),
             isolation: sandbox.isolation().clone(),
             level: self.level,

@@ -75,7 +75,8 @@ struct Check<'a> {
 }
 
 /// Checks the directory of the log that signs with `verifier`'s key. `policy`: verifies the cosignatures on the checkpoint that was given
-/// out; without one they are noted as not checked. `progress` is told how many of how many entries were read, and then payloads.
+/// out; without one they are noted as not checked. `progress` is told how many of how many entries were read, and then payloads. Others
+/// may append meanwhile; only if something is found they have to wait, while it is looked at again.
 ///
 /// # Errors
 /// The directory cannot be read at all.
@@ -91,30 +92,59 @@ pub fn check(
             format!("there is no directory `{}`", dir.display()),
         ));
     }
-    let storage = Directory::open(dir, OsDisk::default())?;
-    // No flush is half-way while this looks.
-    let locked = storage.lock()?;
+    let (report, moved) = once(dir, verifier, policy, progress, Beside::Appending)?;
+    if report.is_sound() || !moved {
+        return Ok(report);
+    }
+    // What was found may be a file that a flush replaced meanwhile: the same again, and this time nobody may append.
+    let (report, _) = once(dir, verifier, policy, progress, Beside::Nobody)?;
+    Ok(report)
+}
+
+/// Who may append while a log is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Appending,
+    Nobody,
+}
+
+/// Checks once, and tells whether the log grew meanwhile.
+fn once(
+    dir: &Path,
+    verifier: &VerifierKey,
+    policy: Option<&Policy>,
+    progress: &mut dyn FnMut(u64, u64),
+    beside: Beside,
+) -> io::Result<(Report, bool)> {
     let mut check = Check {
-        storage,
+        storage: Directory::open(dir, OsDisk::default())?,
         verifier,
         policy,
         report: Report::default(),
         progress,
         known: BTreeSet::new(),
     };
+    // No swap is half-way while the head is read.
+    let locked = check.storage.lock()?;
+    let generation = check.generation();
     let head = check.head()?;
-    let result = match head {
-        Some(head) => check.all(&head),
-        None => Ok(()),
-    };
-    drop(locked);
-    result?;
+    let locked = (beside == Beside::Nobody).then_some(locked);
+    if let Some(head) = head {
+        check.all(&head)?;
+    }
     check.report.findings.sort();
     check.report.findings.dedup();
-    Ok(check.report)
+    let moved = check.generation() != generation;
+    drop(locked);
+    Ok((check.report, moved))
 }
 
 impl Check<'_> {
+    fn generation(&self) -> Option<u64> {
+        let loaded = self.storage.load().ok()?;
+        loaded.newest.map(|newest| newest.generation)
+    }
+
     fn all(&mut self, head: &Head) -> io::Result<()> {
         let tree = self.tree(head)?;
         self.checkpoint(head, &tree)?;

@@ -176,11 +176,13 @@ pub enum AppendError {
         /// Of the envelope.
         bytes: usize,
     },
-    /// More than [`APPEND_ENTRIES_MAX`] at once.
-    #[error("{count} entries at once, at most {APPEND_ENTRIES_MAX} can be appended")]
+    /// More than [`APPEND_ENTRIES_MAX`] at once, or more than [`POOL_BYTES_MAX`] bytes of them.
+    #[error("{count} entries of {bytes} bytes at once, at most {APPEND_ENTRIES_MAX} of {POOL_BYTES_MAX} bytes can be appended")]
     TooMany {
         /// In the call.
         count: usize,
+        /// All of them.
+        bytes: usize,
     },
     /// The log takes no more: something could not be written, and what is durable is not known. Opening it anew finds out. Whether this
     /// entry is in the log is not known.
@@ -288,9 +290,6 @@ impl Log {
         entries: Vec<Entry>,
     ) -> Result<Vec<Result<Appended, AppendError>>, AppendError> {
         let count = entries.len();
-        if count > APPEND_ENTRIES_MAX {
-            return Err(AppendError::TooMany { count });
-        }
         let sizes = entries.iter().map(|entry| size_of(entry.envelope()));
         if let Some(bytes) = sizes.clone().find(|bytes| *bytes > ENVELOPE_BYTES_MAX) {
             return Err(AppendError::TooLarge { bytes });
@@ -300,8 +299,11 @@ impl Log {
             reason: reason.to_owned(),
         };
         let room = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if count > APPEND_ENTRIES_MAX || room > POOL_BYTES_MAX {
+            return Err(AppendError::TooMany { count, bytes });
+        }
         let room = Arc::clone(&self.shared.pool)
-            .acquire_many_owned(room.min(POOL_BYTES_MAX))
+            .acquire_many_owned(room)
             .await
             .map_err(|_| stopped("it is closed"))?;
         let kinds: Vec<_> = entries.iter().map(|entry| entry.leaf().kind).collect();

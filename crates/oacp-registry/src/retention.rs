@@ -13,7 +13,7 @@ use std::io;
 
 use crate::checksum::sha256;
 use crate::index::Place;
-use crate::segment::{Record, SegmentNumber, parse_record, pruned_name};
+use crate::segment::{self, Record, SegmentNumber, parse_record, pruned_name};
 use crate::storage::Objects;
 
 const MAGIC: &[u8; 8] = b"OACPGONE";
@@ -31,7 +31,8 @@ pub(crate) struct Tombstone {
 }
 
 impl Tombstone {
-    /// The tombstone of a segment. `None`: it was not pruned.
+    /// The tombstone of a segment. `None`: it was not pruned, or not to the end: a segment is removed after its tombstone is durable, so
+    /// beside a segment one that cannot be read is unfinished.
     ///
     /// # Errors
     /// `InvalidData` if it is damaged.
@@ -41,6 +42,9 @@ impl Tombstone {
             return Ok(None);
         };
         let tombstone = Self::parse(&bytes, segment);
+        if tombstone.is_none() && objects.len(&segment::name(segment))?.is_some() {
+            return Ok(None);
+        }
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("`{name}` is damaged"));
         tombstone.map(Some).ok_or_else(damaged)
     }

@@ -30,10 +30,7 @@ pub struct StateFile {
 }
 
 /// Makes a directory and those above it, durably: a file in a directory whose own name is lost is lost. It may be there already.
-///
-/// # Errors
-/// Of the file system. May be repeated.
-pub fn make_directory(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+pub(crate) fn make_directory(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     disk.create_dir_all(dir)?;
     for above in dir.ancestors().skip(1) {
         let above = match above.as_os_str().is_empty() {
@@ -81,6 +78,19 @@ impl StateFile {
             path: path.to_owned(),
             disk,
         }
+    }
+
+    /// The file of this name in a directory of the operating system, which is made durably if there is none.
+    ///
+    /// # Errors
+    /// [`StateFileError::Io`], of the directory.
+    pub fn in_directory(dir: &Path, name: &str) -> Result<Self, StateFileError> {
+        let disk = OsDisk::default();
+        make_directory(&disk, dir).map_err(|source| StateFileError::Io {
+            path: dir.to_owned(),
+            source,
+        })?;
+        Ok(Self::on(Arc::new(disk), &dir.join(name)))
     }
 
     /// Where it is.

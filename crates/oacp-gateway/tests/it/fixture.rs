@@ -73,13 +73,14 @@ fn node_of(engine: Engine, allowed: Capabilities, egress: Options) -> Node {
         languages: languages(),
         allowed,
         egress,
+        log: None,
         state_dir: None,
         withheld: Vec::new(),
     })
 }
 
 pub fn trust() -> Trust {
-    Trust::this_machine("test", node().public_key())
+    Trust::this_machine("test", node().public_key(), None).unwrap()
 }
 
 pub fn capabilities(tools: &[&str]) -> Capabilities {

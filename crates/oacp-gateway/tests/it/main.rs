@@ -14,6 +14,7 @@ mod determinism;
 mod examples;
 mod fixture;
 mod idioms;
+mod logging;
 mod server;
 mod tools;
 mod wasi_http;

@@ -324,9 +324,7 @@ impl Shared {
         let Some(bytes) = self.storage.len(&name).map_err(io)? else {
             return Ok(None);
         };
-        let is_half_pruned = self
-            .storage
-            .len(&segment::pruned_name(number))
+        let is_half_pruned = Tombstone::read(&*self.storage, number)
             .map_err(io)?
             .is_some();
         // Whoever asks often, and mostly in vain, reads one header.

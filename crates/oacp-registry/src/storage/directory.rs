@@ -38,13 +38,27 @@ impl<D: Disk> Directory<D> {
             disk,
         };
         let is_new = absent(directory.disk.len(&directory.path(HEAD)))?.is_none();
-        match root.parent() {
-            Some(above) if is_new && !above.as_os_str().is_empty() => {
-                directory.disk.sync_dir(above)?;
-            }
-            _ => {}
+        if is_new {
+            directory.sync_above()?;
         }
         Ok(directory)
+    }
+
+    /// Makes the names of the directory and of those above it durable: which of them are new is not known.
+    fn sync_above(&self) -> io::Result<()> {
+        for above in self.root.ancestors().skip(1) {
+            let above = if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            };
+            match self.disk.sync_dir(above) {
+                // What this user cannot read, this user did not make.
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+                synced => synced?,
+            }
+        }
+        Ok(())
     }
 
     /// Where it is.

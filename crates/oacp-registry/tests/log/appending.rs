@@ -5,7 +5,7 @@ use oacp_registry::AppendError;
 use oacp_tlog::hash::leaf_hash;
 
 use crate::directory::open;
-use crate::fixture::{self, Sandbox, execution_id};
+use crate::fixture::{Sandbox, execution_id};
 
 #[tokio::test]
 async fn what_was_appended_is_there_after_opening_again() {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oacp::digest::{Digest, Hasher};
 use oacp_registry::storage::disk::Disk;
@@ -37,8 +37,25 @@ pub enum Kind {
     Lock,
 }
 
+impl Kind {
+    pub const ALL: [Self; 12] = [
+        Self::Read,
+        Self::Write,
+        Self::Truncate,
+        Self::SyncFile,
+        Self::SyncDir,
+        Self::SyncAll,
+        Self::CreateDir,
+        Self::Rename,
+        Self::Remove,
+        Self::List,
+        Self::Len,
+        Self::Lock,
+    ];
+}
+
 /// How an operation goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// It reports an error, and nothing has happened.
     Failed,
@@ -217,7 +234,8 @@ impl SimDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        // What panicked wants to tell what the disk went through.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A copy that shares nothing with this one. No process is alive on it.

@@ -1,0 +1,121 @@
+//! The spool as a directory.
+
+use std::fs;
+use std::time::Duration;
+
+use oacp_egress::Options;
+use oacp_gateway::{Pending, RemoteRegistry, Spool, SpoolError};
+
+use crate::fixture::{Sandbox, Server, WRITE, origin, runtime, scratch, token};
+
+fn remote(server: &Server) -> RemoteRegistry {
+    RemoteRegistry::new(
+        &server.url(),
+        Some(&token(WRITE)),
+        origin(),
+        &Options::default(),
+    )
+    .unwrap()
+    .with_patience(Duration::ZERO)
+}
+
+#[test]
+fn an_envelope_is_a_file_of_its_own_and_there_once() {
+    let dir = scratch();
+    let path = dir.path().join("a/b");
+    let spool = Spool::open(&path).unwrap();
+    assert_eq!(spool.pending().unwrap(), Pending::default());
+    let envelope = Sandbox::new(2).delegation;
+    spool.put(&envelope).unwrap();
+    spool.put(&envelope).unwrap();
+    let bytes = envelope.to_json();
+    let expected = Pending {
+        entries: 1,
+        bytes: bytes.len() as u64,
+    };
+    assert_eq!(Spool::open(&path).unwrap().pending().unwrap(), expected);
+    let file = path.join(format!("{}.json", envelope.pae_digest().hex()));
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(&path)), (0o600, 0o700));
+    }
+}
+
+#[test]
+fn a_full_spool_refuses_and_drops_nothing() {
+    let dir = scratch();
+    let sandbox = Sandbox::new(2);
+    let size = sandbox.delegation.to_json().len() as u64;
+    for (entries_max, bytes_max) in [(1, u64::MAX), (9, size)] {
+        let path = dir.path().join(format!("{entries_max}"));
+        let spool = Spool::open(&path)
+            .unwrap()
+            .with_limits(entries_max, bytes_max);
+        spool.put(&sandbox.delegation).unwrap();
+        let error = spool.put(&sandbox.execution(0)).unwrap_err();
+        assert!(matches!(error, SpoolError::Full { .. }), "{error}");
+        // What is there may be put in again.
+        spool.put(&sandbox.delegation).unwrap();
+        assert_eq!(spool.pending().unwrap().entries, 1);
+    }
+}
+
+#[test]
+fn delegations_are_sent_first_then_each_sandboxs_statements_in_order() {
+    let (dir, log_dir) = (scratch(), scratch());
+    let server = Server::start(log_dir.path());
+    let spool = Spool::open(dir.path()).unwrap();
+    let (one, two) = (Sandbox::new(2), Sandbox::new(3));
+    let mut envelopes = [one.all(12), two.all(12)].concat();
+    envelopes.reverse();
+    for envelope in &envelopes {
+        spool.put(envelope).unwrap();
+    }
+    let sent = runtime()
+        .block_on(spool.send_all(&remote(&server)))
+        .unwrap();
+    assert!(sent.refused.is_empty() && sent.damaged.is_empty());
+    assert_eq!(sent.appended.len(), 26);
+    let index = |envelope: &oacp::Envelope| sent.appended[&envelope.pae_digest()].index;
+    assert!(index(&one.delegation) < 2 && index(&two.delegation) < 2);
+    for sandbox in [one, two] {
+        let indexes: Vec<_> = (0..12)
+            .map(|number| index(&sandbox.execution(number)))
+            .collect();
+        assert!(indexes.is_sorted(), "{indexes:?}");
+    }
+    assert!(spool.is_empty().unwrap());
+}
+
+#[test]
+fn what_is_refused_or_damaged_stays_and_holds_up_nothing() {
+    let (dir, log_dir) = (scratch(), scratch());
+    let server = Server::start(log_dir.path());
+    let spool = Spool::open(dir.path()).unwrap();
+    let sandbox = Sandbox::new(2);
+    let stranger = Sandbox::new(4).execution(0);
+    for envelope in sandbox.all(2).iter().chain([&stranger]) {
+        spool.put(envelope).unwrap();
+    }
+    // Another envelope than its name says, and half of one.
+    let swapped = dir.path().join(format!("{}.json", "0".repeat(64)));
+    fs::write(&swapped, sandbox.execution(5).to_json()).unwrap();
+    let half = dir.path().join(format!("{}.json", "1".repeat(64)));
+    fs::write(&half, &sandbox.execution(6).to_json()[..100]).unwrap();
+    fs::write(dir.path().join("unfinished.1-0.tmp"), b"{").unwrap();
+
+    for expected in [3, 0] {
+        let sent = runtime()
+            .block_on(spool.send_all(&remote(&server)))
+            .unwrap();
+        assert_eq!(sent.appended.len(), expected);
+        assert_eq!(sent.refused[&stranger.pae_digest()].code, "unknown_key");
+        assert_eq!(sent.damaged, [swapped.clone(), half.clone()]);
+    }
+    assert_eq!(spool.pending().unwrap().entries, 3);
+    assert_eq!(server.size(), 3);
+}
