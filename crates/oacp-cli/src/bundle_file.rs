@@ -12,6 +12,7 @@ use oacp::{Expectation, Verified};
 
 use crate::failure::{Exit, Failure, Judge};
 use crate::file::{self, Existing, Readers};
+use crate::trust::Trusted;
 
 /// Reads a bundle, from standard input for `-`. Nothing in it is verified.
 ///
@@ -19,8 +20,12 @@ use crate::file::{self, Existing, Readers};
 ///
 /// A file that cannot be read could not be checked; bytes that are no bundle are refused.
 pub(crate) fn read(path: &Path) -> Result<Bundle, Failure> {
-    let bytes = file::read(path, oacp::limits::BUNDLE.bytes_max)?;
-    Bundle::parse(&bytes).map_err(|error| {
+    parse(&file::read(path, oacp::limits::BUNDLE.bytes_max)?)
+}
+
+/// The same of bytes.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Bundle, Failure> {
+    Bundle::parse(bytes).map_err(|error| {
         let code = error.code();
         Failure::from(error).refused(Exit::No, code)
     })
@@ -47,6 +52,15 @@ pub(crate) fn taken(path: &Path) -> Failure {
 
 /// Verifies a bundle by this machine's clock.
 pub(crate) fn verify(
+    bundle: &Bundle,
+    trusted: &Trusted,
+    expectation: &Expectation,
+) -> Result<Verified, Failure> {
+    verify_by(bundle, &trusted.with(bundle)?, expectation)
+}
+
+/// The same, by this trust.
+pub(crate) fn verify_by(
     bundle: &Bundle,
     trust: &Trust,
     expectation: &Expectation,
@@ -80,6 +94,9 @@ pub(crate) fn foreign_here(refusal: &Refusal, origin: Origin) -> Option<String> 
         (Refusal::ForeignNodeKey { keyid }, Origin::ThisMachine) => Some(format!(
             "delegation is signed by the key `{keyid}`, which is not this machine's own, and no trust file was given"
         )),
+        (Refusal::LogPolicyMissing { level }, Origin::ThisMachine) => Some(format!(
+            "level {level} needs a log policy: the log is not known to this machine, and no trust file was given"
+        )),
         _ => None,
     }
 }
@@ -90,6 +107,14 @@ fn hint(refusal: &Refusal) -> Option<&'static str> {
             "get the node's trust file from whoever runs it (`oacp key export` there), and give it with --trust FILE",
         ),
         Refusal::TimestampInFuture { .. } => Some("check this machine's clock"),
+        Refusal::LogPolicyMissing { .. } => Some(
+            "get the log's policy from whoever runs it (`oacp log policy` there), and put it under `log_policy` of the trust file; `oacp key export` there writes one that has it",
+        ),
+        Refusal::LogPolicyUnmet { .. }
+        | Refusal::TimeNotWitnessed
+        | Refusal::ProofMissing { .. } => {
+            Some("`oacp log prove BUNDLE` adds the proofs that the log has by now")
+        }
         _ => None,
     }
 }

@@ -25,6 +25,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::failure::{Failure, Judge};
+use crate::registry::{Asked, Place};
 use crate::{file, yaml};
 
 /// Bytes of a configuration file.
@@ -35,6 +36,9 @@ pub(crate) const MEMORY_MB_MAX: u64 = 4096;
 
 /// The longest run, in milliseconds: an hour.
 pub(crate) const QUOTA_MS_MAX: u64 = 3_600_000;
+
+/// The longest time for which payloads are kept, in days: a century.
+pub(crate) const RETENTION_DAYS_MAX: u64 = 36_500;
 
 /// The configuration of OACP: `oacp.yaml`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -129,11 +133,16 @@ struct Attestation {
     /// How much a bundle can show.
     #[schemars(with = "Option<LevelName>")]
     level: Option<Spanned<LevelName>>,
-    /// The registry: a directory or a URL.
-    #[schemars(with = "Option<String>")]
-    registry: Option<Spanned<String>>,
+    /// The log that attestations go to: a directory, relative to this file's, or a URL; or `none`.
+    registry: Option<String>,
+    /// Which log is behind the URL, and whose cosignatures it needs: a C2SP tlog-policy. Relative to this file's directory.
+    #[schemars(with = "Option<PathBuf>")]
+    log_policy: Option<Spanned<PathBuf>>,
+    /// The file that holds the token for appending to the registry at the URL. Relative to this file's directory.
+    #[schemars(with = "Option<PathBuf>")]
+    registry_token: Option<Spanned<PathBuf>>,
     /// Days for which payloads are kept. Proofs stay.
-    #[schemars(with = "Option<u64>", range(min = 1))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = RETENTION_DAYS_MAX))]
     retention_days: Option<Spanned<u64>>,
 }
 
@@ -172,6 +181,10 @@ pub(crate) struct RunOptions {
     /// The secrets there are, granted or not.
     pub(crate) secrets: Definitions,
     pub(crate) egress: Egress,
+    /// The log that attestations go to.
+    pub(crate) registry: Asked,
+    /// Days for which the log keeps payloads. `None`: for ever.
+    pub(crate) retention_days: Option<u64>,
 }
 
 /// A configuration's text, and what its relative paths are relative to.
@@ -271,6 +284,20 @@ impl Config {
             capabilities,
             secrets,
             egress: self.sandbox.egress.read(name, dir)?,
+            registry: self.attestation.registry(name, dir)?,
+            retention_days: self
+                .attestation
+                .retention_days
+                .as_ref()
+                .map(|days| {
+                    within(
+                        days,
+                        1..=RETENTION_DAYS_MAX,
+                        "attestation.retention_days",
+                        name,
+                    )
+                })
+                .transpose()?,
         })
     }
 
@@ -306,29 +333,38 @@ impl Config {
             );
         }
         if let Some(level) = &attestation.level
-            && matches!(level.value, LevelName::Full | LevelName::Hardware)
+            && level.value == LevelName::Hardware
         {
             return refuse(
                 level.referenced,
                 "attestation.level",
-                "set it to `basic` or `execution`, or leave it out",
-            );
-        }
-        if let Some(registry) = &attestation.registry {
-            return refuse(
-                registry.referenced,
-                "attestation.registry",
-                "leave it out; bundles are kept in ~/.oacp/runs",
-            );
-        }
-        if let Some(days) = &attestation.retention_days {
-            return refuse(
-                days.referenced,
-                "attestation.retention_days",
-                "leave it out, and use `oacp runs prune`",
+                "set it to `basic`, `execution` or `full`, or leave it out",
             );
         }
         Ok(())
+    }
+}
+
+impl Attestation {
+    /// Where attestations go. A policy or a token without a URL would be believed in, and not used.
+    fn registry(&self, name: &str, dir: &Path) -> Result<Asked, Failure> {
+        let place = self.registry.as_ref().map(|text| Place::read(text, dir));
+        let is_url = matches!(place, Some(Place::Url(_)));
+        let of_url = |file: &Option<Spanned<PathBuf>>, key: &str| match file {
+            Some(file) if !is_url => {
+                let place = yaml::place(name, file.referenced);
+                Err(Failure::usage(format!(
+                    "{place}: `attestation.{key}` is for a registry at a URL, and `attestation.registry` is not one"
+                ))
+                .hint("a log in a directory has its key and policy beside it; leave this out"))
+            }
+            file => Ok(file.as_ref().map(|file| dir.join(&file.value))),
+        };
+        Ok(Asked {
+            log_policy: of_url(&self.log_policy, "log_policy")?,
+            token: of_url(&self.registry_token, "registry_token")?,
+            place,
+        })
     }
 }
 

@@ -6,6 +6,11 @@
 //! accepted/      their texts as they were then, <sha256>.yaml
 //! projects/      what `oacp run --ask` is to remember, <sha256 of the directory>.json
 //! runs/          a bundle for each run that named no file for it, <execution id>.json
+//! log/           this machine's log; log.key signs its checkpoints, log.policy says whose cosignatures they need
+//! registries/    policy and token of registries elsewhere, <host>.policy and <host>.token
+//! spool/         what waits for a registry that cannot be reached, <host>/
+//! witness/       what this machine's witness has seen; witness.key and witness.ml-dsa-44.key sign its cosignatures
+//! monitor/       what this machine's monitors have seen, <host>/
 //! sandboxes/     id and sequence of named sandboxes
 //! runtimes/      language runtimes that were added, <sha256>.wasm
 //! cache/         compiled components: may be deleted
@@ -70,6 +75,28 @@ impl Home {
 
     pub(crate) fn runs(&self) -> PathBuf {
         self.dir.join("runs")
+    }
+
+    /// This machine's own log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    pub(crate) fn registries(&self) -> PathBuf {
+        self.dir.join("registries")
+    }
+
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.dir.join("spool")
+    }
+
+    pub(crate) fn monitors(&self) -> PathBuf {
+        self.dir.join("monitor")
+    }
+
+    /// What this machine's witness has seen.
+    pub(crate) fn witness(&self) -> PathBuf {
+        self.dir.join("witness")
     }
 
     pub(crate) fn sandboxes(&self) -> PathBuf {

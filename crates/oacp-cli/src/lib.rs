@@ -1,9 +1,9 @@
 //! The `oacp` program, as a function of its command line.
 //!
-//! **In scope**: the command line, `oacp.yaml` and who accepted it, the home directory with the node's key and bundles, secrets' values
-//! on their way to the egress, what a person reads on a terminal and is asked there, exit codes.
+//! **In scope**: the command line, `oacp.yaml` and who accepted it, the home directory with keys, bundles and the log, which log attestations
+//! go to, secrets' values on their way to the egress, what a person reads on a terminal and is asked there, exit codes.
 //!
-//! **Out of scope**: running (`oacp-sandbox`), signing (`oacp-gateway`), checking (`oacp`). This crate is an edge: it alone reads the
+//! **Out of scope**: running (`oacp-sandbox`), signing and serving (`oacp-gateway`), logging (`oacp-registry`), checking (`oacp`). This crate is an edge: it alone reads the
 //! environment (in `environment.rs`, and `NO_COLOR`), the home directory and the configuration, once, and hands typed options inwards.
 
 #![forbid(unsafe_code)]
@@ -28,11 +28,13 @@ mod escape;
 mod failure;
 mod file;
 mod home;
+mod key_file;
 mod measure;
 mod nearest;
 mod node_key;
 mod progress;
 mod project;
+mod registry;
 mod rights;
 mod runtime;
 mod secret;

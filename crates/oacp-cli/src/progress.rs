@@ -80,3 +80,44 @@ impl Drop for Loading<'_> {
         }
     }
 }
+
+/// Shows how far something has come that is counted: a bar on a terminal, nothing elsewhere.
+pub(crate) struct Counting {
+    bar: Option<ProgressBar>,
+}
+
+impl Counting {
+    /// `doing` so many `things`. Drawn only once it has taken a moment.
+    pub(crate) fn new(console: &Console, doing: &str, things: &str, total: u64) -> Self {
+        let bar = console.draws().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            let template =
+                format!("{doing} {{human_pos}} of {{human_len}} {things} {{wide_bar}} {{eta}}");
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar }
+    }
+
+    /// One more.
+    pub(crate) fn step(&self) {
+        self.to_next(1);
+    }
+
+    /// So many more.
+    pub(crate) fn to_next(&self, more: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(more);
+        }
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

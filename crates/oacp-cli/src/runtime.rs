@@ -71,49 +71,86 @@ pub(crate) fn executor() -> Result<Runtime, Failure> {
     executor.or_context(|| "cannot start threads".to_owned())
 }
 
+/// An executor for a server.
+pub(crate) fn server() -> Result<Runtime, Failure> {
+    let executor = Builder::new_multi_thread().enable_all().build();
+    executor.or_context(|| "cannot start threads".to_owned())
+}
+
+/// Resolves at the first interrupt; the second one ends the process. Heard from this call on, within the executor.
+pub(crate) fn interrupted(executor: &Handle) -> impl Future<Output = ()> + Send + 'static {
+    let (ended, ending) = tokio::sync::oneshot::channel::<()>();
+    let _entered = executor.enter();
+    let mut interrupts = Interrupts::listen();
+    executor.spawn(async move {
+        interrupts.next().await;
+        // Nobody waits for it any more, perhaps.
+        let _ = ended.send(());
+        interrupts.next().await;
+        // As a shell reports an interrupt.
+        std::process::exit(130);
+    });
+    async move {
+        if ending.await.is_err() {
+            // Nothing will come: it goes on until it is killed.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// Cancels the run at the first interrupt, so that it is still attested; ends the process at the second.
 pub(crate) fn cancel_on_interrupt(executor: &Handle, cancel: Cancel, console: Console) {
+    let _entered = executor.enter();
+    let mut interrupts = Interrupts::listen();
     executor.spawn(async move {
-        if interrupt().await.is_ok() {
-            console.say("cancelling …  (interrupt again to end at once, without an attestation)");
-            cancel.cancel();
-            if interrupt().await.is_ok() {
-                // As a shell reports an interrupt.
-                std::process::exit(130);
-            }
-        }
+        interrupts.next().await;
+        console.say("cancelling …  (interrupt again to end at once, without an attestation)");
+        cancel.cancel();
+        interrupts.next().await;
+        // As a shell reports an interrupt.
+        std::process::exit(130);
     });
 }
 
-#[cfg(unix)]
-async fn interrupt() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    let terminate = std::pin::pin!(terminate.recv());
-    first(interrupt, terminate).await
+/// What ends a program: Ctrl-C and SIGTERM. Where they cannot be heard, the system ends it.
+struct Interrupts {
+    #[cfg(unix)]
+    signals: Vec<tokio::signal::unix::Signal>,
 }
 
-#[cfg(not(unix))]
-async fn interrupt() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
-}
-
-/// Whichever is there first.
-#[cfg(unix)]
-async fn first<A, B>(
-    mut one: std::pin::Pin<&mut A>,
-    mut other: std::pin::Pin<&mut B>,
-) -> std::io::Result<()>
-where
-    A: Future<Output = std::io::Result<()>>,
-    B: Future<Output = Option<()>>,
-{
-    std::future::poll_fn(|context| {
-        if other.as_mut().poll(context).is_ready() {
-            return std::task::Poll::Ready(Ok(()));
+impl Interrupts {
+    /// To be called within the executor.
+    #[cfg(unix)]
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        Self {
+            signals: kinds.into_iter().flat_map(signal).collect(),
         }
-        one.as_mut().poll(context)
-    })
-    .await
+    }
+
+    /// The next of them.
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let mut signals = self.signals.iter_mut();
+            match signals.any(|signal| signal.poll_recv(context).is_ready()) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use oacp::capability::{Capabilities, SecretName};
 use oacp_egress::SecretValue;
+use oacp_gateway::Token;
 use zeroize::Zeroizing;
 
 use crate::config::{Definitions, Source};
@@ -65,6 +66,18 @@ pub(crate) fn files(definitions: &Definitions) -> impl Iterator<Item = PathBuf> 
             Source::File(file) => Some(file.clone()),
             Source::Env(_) | Source::Command(..) => None,
         })
+}
+
+/// A token of a registry: what a file holds, but for the line's end.
+///
+/// # Errors
+///
+/// Usage: a file that others can read, or that holds no token.
+pub(crate) fn token(file: &Path) -> Result<Token, Failure> {
+    let mut bytes = read_file(file).map(without_line_end).or_usage()?;
+    Token::new(std::mem::take(&mut *bytes))
+        .or_context(|| format!("`{}` holds no token", file.display()))
+        .or_usage()
 }
 
 fn read(source: &Source) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -14,6 +14,7 @@ use oacp_tlog::proof::TlogProof;
 use tokio::time::{Instant, sleep};
 
 use crate::node::Sandbox;
+use crate::operator::chain;
 use crate::registry::{Answered, Registry, RegistryError, Submitted};
 use crate::spool::{Pending, Spool};
 
@@ -181,15 +182,4 @@ impl Entered {
 pub(crate) fn put(bundle: &mut Bundle, of: Proven, proof: TlogProof) -> Option<u64> {
     let size = proof.checkpoint().size();
     bundle.add_proof(of, proof).ok().map(|()| size)
-}
-
-/// An error and its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

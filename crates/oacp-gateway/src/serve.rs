@@ -24,6 +24,7 @@ use oacp_registry::{Log, ReadError, Status};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use crate::cosigning::Cosigning;
 use crate::operator::{OperatorLog, chain};
 use crate::server::{self, Ending, Refused, ServerLimits};
 use crate::token::Token;
@@ -47,6 +48,10 @@ pub struct ServeOptions {
     pub read_token: Option<Token>,
     /// Opens `/append`. `None`: it is closed.
     pub write_token: Option<Token>,
+    /// Who gathers cosignatures for the log: how it stands with them is shown. `None`: nobody does.
+    pub cosigning: Option<Cosigning>,
+    /// Days for which payloads are kept, to be shown. `None`: no limit was set.
+    pub retention_days: Option<u64>,
     /// What is spent on clients.
     pub limits: ServerLimits,
     /// Is told which file cannot be read, and why the log has stopped. Clients are not.
@@ -59,6 +64,8 @@ impl Default for ServeOptions {
         Self {
             read_token: None,
             write_token: None,
+            cosigning: None,
+            retention_days: None,
             limits: ServerLimits::default(),
             operator: Arc::new(|_| ()),
         }
@@ -234,19 +241,19 @@ fn answer(content_type: &'static str, kept: Kept, body: impl IntoResponse) -> Re
     response
 }
 
-const ROUTES: &str = "\
-    GET  /checkpoint                     the newest checkpoint: a signed note (c2sp.org/tlog-checkpoint)
-    GET  /tile/...                       tiles of hashes and entries (c2sp.org/tlog-tiles)
-    GET  /entry/INDEX                    the entry at an index
-    GET  /proof/INDEX|ID|sha256:...      the proof that an entry is in the log (c2sp.org/tlog-proof)
-    GET  /consistency?from=N&to=N        the proof that the log of N entries is the beginning of a later one
-    GET  /status                         how the log is
-    GET  /healthz                        whether it takes entries
-  with a token:
-    GET  /find?...                       entries by agent, tool, outcome, principal, sandbox, time
-    GET  /bundle/ID                      an execution's bundle, without private content
-    GET  /payload/INDEX|sha256:...       the signed envelope that an entry commits to
-    POST /append                         envelopes, one a line
+const ROUTES: &str = "for everybody:
+  GET  /checkpoint                     the newest checkpoint: a signed note (c2sp.org/tlog-checkpoint)
+  GET  /tile/...                       tiles of hashes and entries (c2sp.org/tlog-tiles)
+  GET  /entry/INDEX                    the entry at an index
+  GET  /proof/INDEX|ID|sha256:...      the proof that an entry is in the log (c2sp.org/tlog-proof)
+  GET  /consistency?from=N&to=N        the proof that the log of N entries is the beginning of a later one
+  GET  /status                         how the log is
+  GET  /healthz                        whether it takes entries
+with a token:
+  GET  /find?...                       entries by agent, tool, outcome, principal, sandbox, time
+  GET  /bundle/ID                      an execution's bundle, without private content
+  GET  /payload/INDEX|sha256:...       the signed envelope that an entry commits to
+  POST /append                         envelopes, one a line
 ";
 
 async fn front_page(State(served): State<Served>) -> Response {
@@ -282,6 +289,8 @@ async fn status(State(served): State<Served>, headers: HeaderMap) -> Result<Resp
         "published": status.published,
         "indexed": status.indexed,
         "stopped": status.stopped.is_some(),
+        "retention_days": served.options.retention_days,
+        "cosigning": served.options.cosigning.as_ref().map(Cosigning::status),
     });
     // What only the operator's own people are to know. Everybody else is answered, whatever token they send along.
     if served.may_read(&headers).is_ok() {

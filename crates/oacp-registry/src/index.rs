@@ -306,7 +306,7 @@ impl Index {
     /// # Errors
     /// [`IndexError`].
     pub fn through(&self) -> Result<u64, IndexError> {
-        writer::through(&*self.reader())
+        writer::through(&self.reader())
     }
 
     /// Adds entries, the first of which is `from`, all or none of them, and gives [`Index::through`]. Those that are there already (another

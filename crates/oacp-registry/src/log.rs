@@ -177,7 +177,9 @@ pub enum AppendError {
         bytes: usize,
     },
     /// More than [`APPEND_ENTRIES_MAX`] at once, or more than [`POOL_BYTES_MAX`] bytes of them.
-    #[error("{count} entries of {bytes} bytes at once, at most {APPEND_ENTRIES_MAX} of {POOL_BYTES_MAX} bytes can be appended")]
+    #[error(
+        "{count} entries of {bytes} bytes at once, at most {APPEND_ENTRIES_MAX} of {POOL_BYTES_MAX} bytes can be appended"
+    )]
     TooMany {
         /// In the call.
         count: usize,

@@ -10,6 +10,7 @@ use oacp::key::KeyId;
 use oacp::leaf::{Leaf, LeafKind};
 use oacp_tlog::checkpoint::{Checkpoint, SignedCheckpoint};
 use oacp_tlog::edge::Edge;
+use oacp_tlog::tile::Tile;
 
 use crate::head::{Head, Mark, Position};
 use crate::index::{Index, Place, Row};
@@ -63,7 +64,7 @@ pub fn make(
                 })
                 .collect::<io::Result<_>>()?;
             for (tile, bytes) in edge.take_changed() {
-                if tile.is_full() || edge.size() == count {
+                if tile.is_full() {
                     storage.put(&tile.to_string(), &bytes)?;
                 }
             }
@@ -74,6 +75,11 @@ pub fn make(
         storage.put(&pruned_name(segment), &tombstone)?;
         segment += 1;
         first = end;
+    }
+    for tile in Tile::partials(count) {
+        if let Some(bytes) = edge.tile(tile) {
+            storage.put(&tile.to_string(), &bytes)?;
+        }
     }
     storage.sync()?;
     let position = Position { segment, offset: 0 };

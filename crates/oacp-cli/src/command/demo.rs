@@ -1,4 +1,4 @@
-//! `oacp demo`: a run, a denial, a verification, and two forgeries that are refused. Every step is checked; one that is not as
+//! `oacp demo`: a run, a denial, an entry in a log, a verification, and two forgeries that are refused. Every step is checked; one that is not as
 //! it should be ends the demo with an error.
 
 mod forgery;
@@ -29,6 +29,7 @@ use crate::escape::visible_lines;
 use crate::failure::{Exit, Failure, Judge};
 use crate::file::{Existing, Readers};
 use crate::home::{Home, shown};
+use crate::registry::{self, Asked, Directory, Place, Urgency};
 use crate::{bundle_file, file, measure, node_key, runtime, started, trust};
 
 const AGENT: &str = include_str!("demo/agent.py");
@@ -53,7 +54,19 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
     };
     file::create_private_dir(&dir)?;
     let key = node_key::load_or_make(home, console)?;
-    let trust = Trust::this_machine(trust::THIS_MACHINE, key.public());
+    // A log of the demo's own: what is played does not belong into this machine's.
+    let log = Directory::new(dir.join("log"));
+    log.init(None, home)?;
+    let policy = log.policy()?;
+    let trust_file = dir.join("trust.yaml");
+    let text = trust::file_for(trust::THIS_MACHINE, &key.public(), policy.as_ref())?;
+    file::write_whole(
+        &trust_file,
+        text.as_bytes(),
+        Existing::Replace,
+        Readers::Anyone,
+    )?;
+    let trust = trust::read(&trust_file)?;
     // The same key: it signs the lie below.
     let dishonest = node_key::load_or_make(home, console)?;
     let source = Source::single("agent.py".parse()?, AGENT.as_bytes().to_vec())?;
@@ -61,6 +74,7 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
         home,
         console,
         trust,
+        log,
     };
 
     stage.heading("An agent from a stranger")?;
@@ -73,7 +87,7 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
     ))?;
 
     stage.heading("It runs in a sandbox: no files, no network, one tool granted of two")?;
-    let execution = stage.run(key, source)?;
+    let (execution, logged) = stage.run(key, source)?;
     let bundle = dir.join("run.json");
     bundle_file::write(
         &bundle,
@@ -91,6 +105,9 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
         measure::bytes(fs::metadata(&bundle)?.len())
     ))?;
 
+    stage.heading("It is published: what is in the log cannot be taken back")?;
+    stage.text(&logged)?;
+
     stage.heading("Whoever has the bundle checks it, and runs it again")?;
     let verified = stage.verified(&bundle)?;
     let verdict = replay::re_execute(&verified, home, console)?;
@@ -98,6 +115,7 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
         matches!(verdict, ReplayVerdict::Confirmed { .. }),
         "the replay is confirmed",
     )?;
+    expect(verified.logged().is_some(), "the proof of logging holds")?;
     stage.text(&report::verdicts(&verified.report(&verdict)))?;
 
     stage.heading("Somebody changes one byte of what the tool answered")?;
@@ -120,7 +138,7 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
     )?;
     stage.diverges(&dir.join("forged.json"))?;
 
-    stage.end(&dir)
+    stage.end(&dir, &trust_file)
 }
 
 /// Where the demo plays.
@@ -128,10 +146,12 @@ struct Stage<'a> {
     home: &'a Home,
     console: &'a Console,
     trust: Trust,
+    log: Directory,
 }
 
 impl Stage<'_> {
-    fn run(&self, key: SecretKey, source: Source) -> Result<Execution, Failure> {
+    /// The execution, and what became of it in the log.
+    fn run(&self, key: SecretKey, source: Source) -> Result<(Execution, String), Failure> {
         let engine = runtime::engine(self.home)?;
         let languages = runtime::languages(self.home);
         let agent = runtime::load(
@@ -168,27 +188,43 @@ impl Stage<'_> {
             observer: Some(Arc::new(run::log_to(*self.console))),
             cancel: Cancel::default(),
         };
+        let executor = runtime::executor()?;
+        let asked = Asked {
+            place: Some(Place::Directory(self.log.dir().to_owned())),
+            ..Asked::default()
+        };
+        let egress = oacp_egress::Options::default();
+        let log = {
+            let _entered = executor.enter();
+            let (public, urgency) = (key.public(), Urgency::Now);
+            registry::open(&asked, self.home, public, &egress, urgency, self.console)?
+        };
         let node = Node::new(NodeOptions {
             key,
             engine,
             languages,
             allowed: capabilities,
-            egress: oacp_egress::Options::default(),
+            egress,
             state_dir: None,
             withheld: Vec::new(),
+            log: log.as_ref().map(|log| log.logging.clone()),
         });
         let sandbox = node.spawn(None)?;
-        let execution = runtime::executor()?.block_on(execute(&node, &sandbox, call))?;
+        let execution = executor.block_on(execute(&node, &sandbox, call))?;
+        executor.block_on(sandbox.close(&node))?;
         expect(execution.outcome == Outcome::Ok, "the agent gives a result")?;
         expect(
             execution.denials.len() == 1 && !paid.load(Ordering::Relaxed),
             "the transfer is denied",
         )?;
-        Ok(execution)
+        let told = run::Told::of(&execution, log.as_ref());
+        let line = told.line(&self.log.dir().with_file_name("run.json"));
+        expect(line.is_some(), "the run is logged")?;
+        Ok((execution, line.unwrap_or_default()))
     }
 
     fn verified(&self, bundle: &Path) -> Result<Verified, Failure> {
-        bundle_file::verify(
+        bundle_file::verify_by(
             &bundle_file::read(bundle)?,
             &self.trust,
             &Expectation::default(),
@@ -239,18 +275,19 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn end(&self, dir: &Path) -> Result<Exit, Failure> {
+    fn end(&self, dir: &Path, trust: &Path) -> Result<Exit, Failure> {
         if self.console.json {
             self.console
                 .print_json(&json!({ "ok": true, "dir": dir }))?;
             return Ok(Exit::Yes);
         }
         let bundle = shown(&dir.join("run.json"));
+        let trust = shown(trust);
         let oacp = started::name();
         let next = [
             (format!("{oacp} show {bundle}"), "what happened, in order"),
             (
-                format!("{oacp} verify {bundle}"),
+                format!("{oacp} verify {bundle} --trust {trust}"),
                 "the whole report, with what nobody checked",
             ),
             (format!("{oacp} init my-agent"), "an agent of your own"),

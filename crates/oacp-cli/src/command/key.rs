@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use oacp::key::PublicKey;
+use oacp_tlog::policy::Policy;
 use serde_json::json;
 
 use crate::console::{BOLD, Console, DIM};
 use crate::failure::{Exit, Failure};
 use crate::file::{self, Existing, Readers};
 use crate::home::{Home, shown};
+use crate::registry::{Directory, read_policy};
 use crate::{bundle_file, node_key, trust};
 
 #[derive(Subcommand)]
@@ -22,13 +24,16 @@ pub(crate) enum Command {
     },
     /// Print the key's id and the public key, in PEM
     Show,
-    /// Write a trust file that names this node, for whoever verifies its bundles
+    /// Write a trust file that names this node and its log, for whoever verifies its bundles
     Export {
         /// Where to [default: standard output]
         out: Option<PathBuf>,
         /// What the node is to be called in reports
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
+        /// Which logs and witnesses to name: a C2SP tlog-policy [default: that of this machine's log, if there is one]
+        #[arg(long, value_name = "FILE")]
+        log_policy: Option<PathBuf>,
         /// Replace OUT if it is there already
         #[arg(long, requires = "out")]
         force: bool,
@@ -39,7 +44,18 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
     match command {
         Command::New { force } => new(force, home, console)?,
         Command::Show => print(&existing(home)?, home, console)?,
-        Command::Export { out, name, force } => export(out, name, force, home, console)?,
+        Command::Export {
+            out,
+            name,
+            log_policy,
+            force,
+        } => {
+            let policy = match log_policy {
+                Some(file) => Some(read_policy(&file)?),
+                None => Directory::new(home.log()).policy()?,
+            };
+            export(out, name, policy.as_ref(), force, home, console)?;
+        }
     }
     Ok(Exit::Yes)
 }
@@ -93,6 +109,7 @@ fn print(key: &PublicKey, home: &Home, console: &Console) -> Result<(), Failure>
 fn export(
     out: Option<PathBuf>,
     name: Option<String>,
+    log_policy: Option<&Policy>,
     force: bool,
     home: &Home,
     console: &Console,
@@ -100,7 +117,7 @@ fn export(
     let key = existing(home)?;
     let id = key.id().to_string();
     let name = name.unwrap_or_else(|| format!("node-{}", id.get(..8).unwrap_or(&id)));
-    let text = trust::file_for(&name, &key);
+    let text = trust::file_for(&name, &key, log_policy)?;
     // What a verifier would refuse is not written.
     trust::parse(&text, "the trust file")?;
     let Some(out) = out else {
@@ -119,7 +136,12 @@ fn export(
         written => written?,
     }
     if console.json {
-        console.print_json(&json!({ "trust": out, "name": name, "key_id": id }))?;
+        let logs: Vec<&str> = log_policy
+            .iter()
+            .flat_map(|policy| policy.logs())
+            .map(|log| log.key().name().as_str())
+            .collect();
+        console.print_json(&json!({ "trust": out, "name": name, "key_id": id, "logs": logs }))?;
     } else {
         console.print(&format!(
             "wrote {}: give it to whoever verifies: oacp verify BUNDLE --trust {}",

@@ -7,6 +7,7 @@ mod explain;
 mod init;
 mod judged;
 mod key;
+mod log;
 mod policy;
 mod replay;
 mod report;
@@ -15,6 +16,7 @@ mod runs;
 mod runtime;
 mod show;
 mod verify;
+mod witness;
 
 use clap::Subcommand;
 
@@ -44,6 +46,12 @@ pub(crate) enum Command {
     /// This node's key, and the trust file that names it
     #[command(subcommand)]
     Key(key::Command),
+    /// The transparency log that attestations go to
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Witnesses: this machine as one for others, and those of its own log
+    #[command(subcommand)]
+    Witness(witness::Command),
     /// Language runtimes
     #[command(subcommand)]
     Runtime(runtime::Command),
@@ -65,6 +73,8 @@ impl Command {
             Self::Policy(command) => policy::run(command, home, console),
             Self::Runs(arguments) => runs::run(arguments, home, console),
             Self::Key(command) => key::run(command, home, console),
+            Self::Log(command) => log::run(command, home, console),
+            Self::Witness(command) => witness::run(command, home, console),
             Self::Runtime(command) => runtime::run(command, home, console),
             Self::Explain(arguments) => explain::explain(&arguments, home, console),
             Self::Completions(arguments) => completions::completions(&arguments, console),

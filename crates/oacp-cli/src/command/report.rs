@@ -1,4 +1,4 @@
-//! A verification's report as a person reads it: three verdicts first, then the six questions, then what nobody checked.
+//! A verification's report as a person reads it: four verdicts first, then the six questions, then what nobody checked.
 
 use anstyle::Style;
 use oacp::Verified;
@@ -43,6 +43,7 @@ pub(super) fn closing(report: &Report) -> String {
     let verdicts = [
         ("signature", &report.signature_valid),
         ("execution proof", &report.execution_proof),
+        ("log", &report.logged),
         ("time", &report.time_validity),
     ];
     let failed: Vec<&str> = verdicts
@@ -59,8 +60,12 @@ pub(super) fn closing(report: &Report) -> String {
             format!("not run again: {}", visible(short(detail)))
         }
     };
+    let logged = match &report.logged {
+        Verdict::Pass { .. } => ", logged",
+        Verdict::Fail { .. } | Verdict::NotChecked { .. } => "",
+    };
     format!(
-        "{GREEN}verified{GREEN:#}: signed for node `{}`, {again}; {} not checked",
+        "{GREEN}verified{GREEN:#}: signed for node `{}`{logged}, {again}; {} not checked",
         visible(&report.node),
         measure::plural(report.not_checked.len() as u64, "thing")
     )
@@ -93,25 +98,30 @@ pub(super) fn subject(verified: &Verified) -> String {
     )
 }
 
-/// The three verdicts, one line each.
+/// The four verdicts, one line each.
 pub(super) fn verdicts(report: &Report) -> String {
     let verdicts = [
         ("signature valid", &report.signature_valid),
         ("execution proof", &report.execution_proof),
+        ("logged", &report.logged),
         ("time validity", &report.time_validity),
     ];
-    let lines = verdicts.map(|(name, verdict)| {
-        let (style, word, text) = match verdict {
-            Verdict::Pass { detail } => (GREEN, "PASS", detail),
-            Verdict::Fail { detail } => (RED, "FAIL", detail),
-            Verdict::NotChecked { reason } => (YELLOW, "NOT CHECKED", reason),
-        };
-        format!(
-            "{style}{word:<11}{style:#}  {BOLD}{name:<15}{BOLD:#}  {}",
-            visible(text)
-        )
-    });
-    lines.join("\n")
+    verdicts
+        .map(|(name, verdict)| line(name, verdict))
+        .join("\n")
+}
+
+/// One verdict.
+pub(super) fn line(name: &str, verdict: &Verdict) -> String {
+    let (style, word, text) = match verdict {
+        Verdict::Pass { detail } => (GREEN, "PASS", detail),
+        Verdict::Fail { detail } => (RED, "FAIL", detail),
+        Verdict::NotChecked { reason } => (YELLOW, "NOT CHECKED", reason),
+    };
+    format!(
+        "{style}{word:<11}{style:#}  {BOLD}{name:<15}{BOLD:#}  {}",
+        visible(text)
+    )
 }
 
 /// The whole report, from its verdicts on.
@@ -152,6 +162,7 @@ pub(super) fn failed(report: &Report) -> bool {
     let verdicts = [
         &report.signature_valid,
         &report.execution_proof,
+        &report.logged,
         &report.time_validity,
     ];
     verdicts

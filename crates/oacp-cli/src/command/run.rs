@@ -6,6 +6,9 @@ mod grant;
 mod input;
 mod learn;
 mod learned;
+mod logged;
+
+pub(super) use logged::Told;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use oacp::event::{LogLevel, Seed, Written};
 use oacp::id::{Audience, Nonce, Principal, SandboxName};
 use oacp::outcome::Outcome;
 use oacp::source::SourcePath;
+use oacp::statement::Level;
 use oacp::trust::Trust;
 use oacp_gateway::{Call, ExecuteError, Execution, Node, NodeOptions, execute};
 use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
@@ -30,7 +34,7 @@ use crate::failure::{Exit, Failure};
 use crate::file::{self, Existing, Readers};
 use crate::home::Home;
 use crate::project::Answers;
-use crate::{accepted, bundle_file, environment, node_key, runtime, secret, trust};
+use crate::{accepted, bundle_file, environment, node_key, registry, runtime, secret, trust};
 
 /// The longest `--timeout`: a day, as long as a sandbox's key may sign.
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -98,6 +102,8 @@ pub(crate) struct Arguments {
     /// The seed of the agent's randomness, 64 hex digits [default: fresh]
     #[arg(long, value_name = "HEX")]
     seed: Option<Seed>,
+    #[command(flatten)]
+    registry: registry::LogFlags,
 }
 
 pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
@@ -132,7 +138,23 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     warn_of_useless_secrets(&options.capabilities, console);
 
     let key = node_key::load_or_make(home, console)?;
-    let own_trust = Trust::this_machine(trust::THIS_MACHINE, key.public());
+    let egress = options.egress.options()?;
+    let executor = runtime::executor()?;
+    let log = {
+        // Witnesses are asked on it.
+        let _entered = executor.enter();
+        let urgency = logged::urgency(options.level);
+        registry::open(
+            &options.registry,
+            home,
+            key.public(),
+            &egress,
+            urgency,
+            console,
+        )?
+    };
+    let policy = log.as_ref().map(|log| log.logging.policy.clone());
+    let own_trust = Trust::this_machine(trust::THIS_MACHINE, key.public(), policy)?;
     let engine = runtime::engine(home)?;
     let languages = runtime::languages(home);
     let runtime = given.language().map(Language::digest).transpose()?;
@@ -147,8 +169,10 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         withheld: secret::files(&options.secrets)
             .chain([home.root().to_owned()])
             .chain(arguments.bundle.iter().cloned())
+            .chain(options.registry.withheld())
             .collect(),
-        egress: options.egress.options()?,
+        egress: egress.clone(),
+        log: log.as_ref().map(|log| log.logging.clone()),
     });
     let sandbox = node.spawn(arguments.sandbox.as_ref())?;
     let cancel = Cancel::default();
@@ -172,11 +196,20 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         observer: Some(Arc::new(noting(Arc::clone(&printed), log_to(*console)))),
         cancel: cancel.clone(),
     };
-    let executor = runtime::executor()?;
     runtime::cancel_on_interrupt(executor.handle(), cancel, *console);
-    let mut execution = executor
-        .block_on(execute(&node, &sandbox, call))
-        .map_err(refused)?;
+    let (mut execution, unlogged) = match executor.block_on(execute(&node, &sandbox, call)) {
+        Ok(execution) => (execution, None),
+        // The run has taken place, and may have changed files: its bundle is kept and told of.
+        Err(ExecuteError::Unlogged {
+            execution,
+            level,
+            source,
+        }) => (*execution, Some(logged::Missing { level, source })),
+        Err(error) => return Err(refused(error, &options.registry)),
+    };
+    if let Some(log) = &log {
+        executor.block_on(logged::prove(log, &mut execution));
+    }
     if let Some(runtime) = runtime.filter(|_| arguments.with_runtime) {
         execution.bundle = execution
             .bundle
@@ -189,20 +222,42 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         arguments.force,
         home,
     )?;
+    if let Some(missing) = unlogged {
+        // What was announced is in the log, perhaps, and is closed there all the same.
+        let _ = executor.block_on(sandbox.close(&node));
+        return Err(missing.failure(&file));
+    }
+    let told = logged::Told::of(&execution, log.as_ref());
     if console.json {
-        console.print_json(&answer::Answer::of(&execution, &file)?)?;
+        console.print_json(&answer::Answer::of(&execution, &file, &told)?)?;
     } else {
         let denials = match learning {
             Some(_) => answer::Denials::LeftToLearning,
             None => answer::Denials::Told,
         };
-        answer::print(&execution, &file, denials, console)?;
+        answer::print(&execution, &file, denials, &told, console)?;
     }
     if offers_nothing && execution.outcome == Outcome::Ok && !printed.load(Ordering::Relaxed) {
         note_of_silence(&execution, console);
     }
     if let Some(learning) = learning {
         learning.end(&execution, &granted_before, &own_trust, console)?;
+    }
+    // The answer does not wait for what follows.
+    if let Err(error) = executor.block_on(sandbox.close(&node)) {
+        let why = Failure::from(error).message();
+        console.note(&format!(
+            "note: the sandbox is not closed in the log: {why}"
+        ));
+    }
+    if let (Some(log), Some(days)) = (&log, options.retention_days) {
+        executor.block_on(logged::keep_for(
+            days,
+            log,
+            &options.registry,
+            &egress,
+            console,
+        ));
     }
     let written = |write: &oacp_sandbox::Write| write.result == Written::Done;
     Ok(
@@ -236,6 +291,7 @@ fn options(
         options.limits.memory_bytes_max = usize::try_from(mb << 20).unwrap_or(usize::MAX);
     }
     options.level = arguments.level.map(Into::into).or(options.level);
+    options.registry = arguments.registry.over(options.registry)?;
     Ok(options)
 }
 
@@ -270,11 +326,18 @@ fn warn_of_useless_secrets(granted: &Capabilities, console: &Console) {
 }
 
 /// An error of the spine, with what to do where that is known.
-fn refused(error: ExecuteError) -> Failure {
+fn refused(error: ExecuteError, asked: &registry::Asked) -> Failure {
     match error {
+        ExecuteError::Level {
+            level: Level::Full, ..
+        } => Failure::from(error).hint(
+            "let it be logged: leave --registry none out; or give --level execution, or --level basic",
+        ),
         ExecuteError::Level { .. } => {
-            Failure::from(error).hint("give --level execution, or --level basic")
+            Failure::from(error).hint("give --level full, --level execution, or --level basic")
         }
+        ExecuteError::NotLoggable { .. } => Failure::from(error)
+            .hint("nothing was run; `oacp log status` says how the log and its witnesses are, and --level execution does not wait for them"),
         other => other.into(),
     }
 }

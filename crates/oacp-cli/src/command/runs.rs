@@ -7,7 +7,6 @@ use clap::{Args, Subcommand};
 use oacp::bundle::Bundle;
 use oacp::id::ExecutionId;
 use oacp::time::Timestamp;
-use oacp::trust::Trust;
 use oacp::{Expectation, Verified};
 use serde_json::{Value, json};
 
@@ -16,6 +15,7 @@ use crate::console::{Console, DIM, GREEN, RED, YELLOW};
 use crate::escape::visible;
 use crate::failure::{Exit, Failure, Judge};
 use crate::home::{Home, shown};
+use crate::trust::Trusted;
 use crate::{bundle_file, file, measure, trust};
 
 /// Who looks for a run and does not find it.
@@ -135,16 +135,17 @@ fn list(last: Option<usize>, home: &Home, console: &Console) -> Result<Exit, Fai
 }
 
 /// What can be said of a run: only what is verified.
-fn checked(run: &Run, trust: &Trust) -> Result<(Bundle, Verified), &'static str> {
+fn checked(run: &Run, trusted: &Trusted) -> Result<(Bundle, Verified), &'static str> {
     let bytes = file::read(&run.file, oacp::limits::BUNDLE.bytes_max).map_err(|_| "unreadable")?;
     let bundle = Bundle::parse(&bytes).map_err(|e| e.code())?;
+    let trust = trusted.with(&bundle).map_err(|_| "log_policy")?;
     let verified = bundle
-        .verify(trust, &Expectation::default(), bundle_file::now())
+        .verify(&trust, &Expectation::default(), bundle_file::now())
         .map_err(|e| e.code())?;
     Ok((bundle, verified))
 }
 
-fn line(run: &Run, trust: &Trust) -> String {
+fn line(run: &Run, trust: &Trusted) -> String {
     let size = measure::bytes(run.size);
     match checked(run, trust) {
         Ok((bundle, verified)) => {
@@ -185,7 +186,7 @@ fn line(run: &Run, trust: &Trust) -> String {
     }
 }
 
-fn object(run: &Run, trust: &Trust) -> Value {
+fn object(run: &Run, trust: &Trusted) -> Value {
     let mut object = json!({ "execution_id": run.id, "bundle": run.file, "size": run.size });
     let more = match checked(run, trust) {
         Ok((bundle, verified)) => {

@@ -1,5 +1,6 @@
 //! `oacp show`: a bundle for people, and in the forms that other programs read.
 
+mod disclose;
 mod story;
 
 pub(super) use story::name;
@@ -13,7 +14,7 @@ use oacp::key::PublicKey;
 use oacp::refusal::{Refusal, RefusalKind};
 use oacp::statement::ExecutionStatement;
 use oacp::trust::Trust;
-use oacp::{Expectation, Verified};
+use oacp::{Expectation, Proven, Verified};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,6 +25,7 @@ use crate::home::{self, Home};
 use crate::{bundle_file, measure, trust};
 
 #[derive(Args)]
+#[command(group(clap::ArgGroup::new("written").args(["redact", "out"])))]
 pub(crate) struct Arguments {
     /// The bundle, or - for standard input
     bundle: PathBuf,
@@ -40,10 +42,16 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "form")]
     key: bool,
     /// Write a copy without private content
-    #[arg(long, value_name = "OUT", conflicts_with_all = ["form", "key"])]
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["form", "key", "disclose"])]
     redact: Option<PathBuf>,
-    /// Replace OUT if it is there already
-    #[arg(long, requires = "redact")]
+    /// Write a copy that shows these events, and of the others only that they are there: 3, 5-7
+    #[arg(long, value_name = "EVENT", num_args = 1.., value_delimiter = ',', requires = "out", conflicts_with_all = ["form", "key"])]
+    disclose: Vec<disclose::Events>,
+    /// Where that copy is written
+    #[arg(long, value_name = "FILE", requires = "disclose")]
+    out: Option<PathBuf>,
+    /// Replace the file if it is there already
+    #[arg(long, requires = "written")]
     force: bool,
 }
 
@@ -57,6 +65,8 @@ impl Arguments {
             form: None,
             key: false,
             redact: None,
+            disclose: Vec::new(),
+            out: None,
             force: false,
         }
     }
@@ -83,8 +93,10 @@ struct Shown {
 }
 
 pub(crate) fn show(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
-    let trust = trust::load(arguments.trust.as_deref(), home)?;
-    let shown = check(bundle_file::read(&arguments.bundle)?, &trust)?;
+    let trusted = trust::load(arguments.trust.as_deref(), home)?;
+    let bundle = bundle_file::read(&arguments.bundle)?;
+    let trust = trusted.with(&bundle)?;
+    let shown = check(bundle, &trust)?;
     if let Err(refusal) = &shown.checked {
         let why = bundle_file::foreign_here(refusal, trust.origin())
             .unwrap_or_else(|| refusal.to_string());
@@ -98,8 +110,16 @@ pub(crate) fn show(arguments: &Arguments, home: &Home, console: &Console) -> Res
         arguments.form
     };
     let envelope = shown.bundle.envelope();
+    let existing = if arguments.force {
+        Existing::Replace
+    } else {
+        Existing::Keep
+    };
     if let Some(out) = &arguments.redact {
-        return redact(shown, out, arguments.force, console);
+        return redact(shown, out, existing, console);
+    }
+    if let Some(out) = &arguments.out {
+        return disclose::disclose(&shown.bundle, &arguments.disclose, out, existing, console);
     }
     match form {
         _ if arguments.key => console.print(&shown.sandbox_key.to_pem())?,
@@ -154,18 +174,14 @@ fn unverified_delegation(bundle: &Bundle) -> Result<Delegation, Failure> {
 fn redact(
     shown: Shown,
     out: &std::path::Path,
-    force: bool,
+    existing: Existing,
     console: &Console,
 ) -> Result<Exit, Failure> {
     let redacted = shown.bundle.redact();
     bundle_file::write(
         out,
         &redacted,
-        if force {
-            Existing::Replace
-        } else {
-            Existing::Keep
-        },
+        existing,
         // A copy without private content is made to be given away.
         Readers::Anyone,
     )?;
@@ -175,9 +191,13 @@ fn redact(
             .print_json(&json!({ "bundle": out, "size": size, "private": redacted.private() }))?;
     } else {
         let text = format!(
-            "wrote {} ({}): envelope and delegation only; it can be verified, and not run again",
+            "wrote {} ({}): {}; it can be verified, and not run again",
             home::shown(out),
-            measure::bytes(size)
+            measure::bytes(size),
+            match redacted.proofs(Proven::Execution) {
+                [] => "envelope and delegation only",
+                _ => "envelope, delegation and log proofs only",
+            }
         );
         console.print(&text)?;
     }

@@ -1,4 +1,7 @@
-//! `oacp verify`: everything that can be checked, re-execution included.
+//! `oacp verify`: everything that can be checked, re-execution included; and of an export of a log, that nothing is missing.
+
+mod export;
+mod subject;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +14,7 @@ use oacp::statement::{ExecutionStatement, Reexecutable};
 use oacp::{Expectation, Verified};
 use serde::Serialize;
 
+use self::subject::Subject;
 use super::replay::re_execute;
 use super::report;
 use crate::console::Console;
@@ -20,8 +24,9 @@ use crate::{bundle_file, file, trust};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The bundle, or - for standard input
-    bundle: PathBuf,
+    /// The bundle, an export of a log, or - for standard input; or an execution's id, which is looked up
+    #[arg(value_name = "BUNDLE|EXPORT|ID")]
+    subject: PathBuf,
     /// Whom to trust [default: this machine's own node]
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
@@ -40,6 +45,12 @@ pub(crate) struct Arguments {
     /// Do not run it again
     #[arg(long)]
     no_replay: bool,
+    /// Look the execution up there: in a directory, or behind a URL [default: the runs and the log of this machine]
+    #[arg(long, value_name = "DIR|URL")]
+    registry: Option<String>,
+    /// The token for reading the registry at the URL
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    read_token: Option<PathBuf>,
 }
 
 /// What `--json` prints. Fields are added, never renamed.
@@ -68,7 +79,10 @@ pub(crate) fn verify(
             .map(digest_of)
             .transpose()?,
     };
-    let bundle = bundle_file::read(&arguments.bundle)?;
+    let bundle = match subject::find(arguments, home)? {
+        Subject::Bundle(bundle) => *bundle,
+        Subject::Export(lines) => return export::verify(lines, &trust, console),
+    };
     let verified = bundle_file::verify(&bundle, &trust, &expectation)?;
     let not_checked = |reason| ReplayVerdict::NotChecked { reason };
     let replay = if arguments.no_replay {

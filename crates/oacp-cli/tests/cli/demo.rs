@@ -27,9 +27,13 @@ fn the_demo_plays_to_its_end() {
           its result {"pack":"an umbrella","rich":false}
           bundle     ~/demo/run.json, [size]
 
+        It is published: what is in the log cannot be taken back
+          logged as entry 1 of oacp.local/[key] (2 entries)
+
         Whoever has the bundle checks it, and runs it again
-          PASS         signature valid  signed by a key that node `this machine` delegated to, which is this machine's own
+          PASS         signature valid  signed by a key that node `this machine` delegated to, which the trust file names
           PASS         execution proof  run again from the recording: output, outcome, every event and the fuel were the same
+          PASS         logged           at index 1 of `oacp.local/[key]`, by a checkpoint of 2 entries that the log signed and no witness cosigned
           NOT CHECKED  time validity    no witness's time is in the bundle; the timestamp is the node's own
 
         Somebody changes one byte of what the tool answered
@@ -43,7 +47,7 @@ fn the_demo_plays_to_its_end() {
 
         next:
           oacp show ~/demo/run.json  what happened, in order
-          oacp verify ~/demo/run.json  the whole report, with what nobody checked
+          oacp verify ~/demo/run.json --trust ~/demo/trust.yaml  the whole report, with what nobody checked
           oacp init my-agent  an agent of your own
         !    info | 9 degrees and rain in Bergen
         ! warning | no money for me: tool `transfer_funds` is not granted
@@ -85,6 +89,7 @@ fn the_demo_plays_to_its_end() {
           rights     tool weather
           used       [took] · [fuel] · [size] of memory · 2 tool calls
           again      re-executable
+          log        oacp.local/[key]  not checked: 1 proof, and nobody said whose to believe
 
         input
           {"city": "Bergen"}

@@ -25,6 +25,8 @@ fn help_says_what_there_is() {
           policy       What configurations grant, and what would come of a request
           runs         The bundles of this machine's runs
           key          This node's key, and the trust file that names it
+          log          The transparency log that attestations go to
+          witness      Witnesses: this machine as one for others, and those of its own log
           runtime      Language runtimes
           explain      Explain an outcome, a denial, or what a run was denied
           completions  Print a shell's completion script
@@ -159,6 +161,16 @@ fn run_s_help_names_every_option() {
 
               --learn-file <FILE>
                   Where that is written [default: oacp.learned.yaml]
+
+        Log:
+              --registry <DIR|URL|none>
+                  The log: a directory, a URL, or `none` [default: this machine's own, ~/.oacp/log]
+
+              --log-policy <FILE>
+                  Which log is behind the URL, and whose cosignatures it needs: a C2SP tlog-policy
+
+              --registry-token <FILE>
+                  The token for appending to the registry at the URL
     "#]]);
 }
 
@@ -169,10 +181,11 @@ fn verify_s_help_names_every_option() {
         $ oacp verify --help
         Check a bundle, and run it again to see the same output follow
 
-        Usage: oacp verify [OPTIONS] <BUNDLE>
+        Usage: oacp verify [OPTIONS] <BUNDLE|EXPORT|ID>
 
         Arguments:
-          <BUNDLE>  The bundle, or - for standard input
+          <BUNDLE|EXPORT|ID>  The bundle, an export of a log, or - for standard input; or an execution's id,
+                              which is looked up
 
         Options:
               --trust <FILE>                   Whom to trust [default: this machine's own node]
@@ -181,6 +194,9 @@ fn verify_s_help_names_every_option() {
               --expect-agent <sha256:…>        Refuse a bundle of another agent
               --expect-input <sha256:…|@FILE>  Refuse a bundle of another input
               --no-replay                      Do not run it again
+              --registry <DIR|URL>             Look the execution up there: in a directory, or behind a URL
+                                               [default: the runs and the log of this machine]
+              --read-token <FILE>              The token for reading the registry at the URL
               --json                           Print JSON on one line, with a stable schema, instead of text
           -q, --quiet                          Print no progress, no notes and no summary
           -h, --help                           Print help
@@ -320,11 +336,12 @@ fn init_writes_an_agent_that_runs_and_overwrites_nothing() {
             "py/oacp.yaml",
         ],
         expect![[r#"
-        $ oacp run py/agent.py -i {"name": "Ada"} --config py/oacp.yaml
-        {"greeting":"Hello, Ada!"}
-        !    info | greeting Ada
-        ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]],
+            $ oacp run py/agent.py -i {"name": "Ada"} --config py/oacp.yaml
+            {"greeting":"Hello, Ada!"}
+            !    info | greeting Ada
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
     session.check(
         &["init", "py", "--lang", "js"],

@@ -51,7 +51,7 @@ fn a_key_that_others_can_read_is_refused() {
     session.check(&["key", "show"], expect![[r#"
         $ oacp key show
         ! error: the node's key `[dir]/oacp/node.key` can be read by others (mode 644)
-        !   hint: chmod 600 ~/oacp/node.key; if somebody may have read it, make another: oacp key new --force
+        !   hint: chmod 600 ~/oacp/node.key; if somebody may have read it: `oacp key new --force` makes another, which no trust file knows
         exit 2
     "#]]);
 }

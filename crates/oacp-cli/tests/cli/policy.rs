@@ -27,6 +27,7 @@ fn a_configuration_that_is_found_grants_nothing_until_it_is_accepted() {
         $ oacp run agent.py
         1
         ! note: ./oacp.yaml is not used: a file that is merely found grants nothing; `oacp policy accept` shows what it grants and accepts it, --config oacp.yaml uses it once
+        ! logged as entry 1 of oacp.local/[key] (2 entries)
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
     "#]]);
     session.check(
@@ -82,6 +83,7 @@ fn a_configuration_that_is_found_grants_nothing_until_it_is_accepted() {
             $ oacp run agent.py --bundle changed.json
             1
             ! note: ./oacp.yaml is not used: it has changed since it was accepted; `oacp policy diff` shows what, `oacp policy accept` accepts it
+            ! logged as entry 7 of oacp.local/[key] (8 entries)
             ! ok · [took] · [fuel] · oacp verify ~/changed.json
         "#]],
     );
@@ -212,22 +214,22 @@ fn what_is_accepted_is_shown_in_full_with_the_programs_that_it_starts() {
     session.check(
         &["policy", "accept", "--yes"],
         expect![[r#"
-        $ oacp policy accept --yes
-        oacp.yaml grants
-          file_write /tmp/*
-          network api.example.com:443
-          network 127.0.0.1:80 (also in a private network)
-          network never 10.0.0.0/8
-          env LANG
-          secret TOKEN into the header `authorization` of api.example.com:443
-          denials are fatal
-          secret TOKEN is taken from what this program prints: ["pass", "show", "github"]
-          requests go through the proxy http://proxy.example.com:3128
-          trusts the certificates of ~/ca.pem
-          requests may take [took]
-          limits: [size] of memory, [fuel]
-        accepted oacp.yaml (c5622cc90e16): runs in that directory use it until it changes
-    "#]],
+            $ oacp policy accept --yes
+            oacp.yaml grants
+              file_write /tmp/*
+              network api.example.com:443
+              network 127.0.0.1:[port] (also in a private network)
+              network never 10.0.0.0/8
+              env LANG
+              secret TOKEN into the header `authorization` of api.example.com:443
+              denials are fatal
+              secret TOKEN is taken from what this program prints: ["pass", "show", "github"]
+              requests go through the proxy http://proxy.example.com:3128
+              trusts the certificates of ~/ca.pem
+              requests may take [took]
+              limits: [size] of memory, [fuel]
+            accepted oacp.yaml (c5622cc90e16): runs in that directory use it until it changes
+        "#]],
     );
 }
 

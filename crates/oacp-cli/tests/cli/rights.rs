@@ -26,6 +26,7 @@ fn the_first_denial_of_a_newcomer_says_how_to_mend_it() {
         !   rule:    default deny (file_read_not_granted)
         !   fix:     --allow-read /etc/hostname  on the command line
         !   fix:     file_read: ["/etc/hostname"]  under sandbox.capabilities in oacp.yaml
+        ! logged as entry 1 of oacp.local/[key] (2 entries)
         ! denied · [took] · [fuel] · 1 denied · oacp verify ~/oacp/runs/[id].json
         exit 1
     "#]]);
@@ -83,14 +84,15 @@ fn a_denial_that_was_caught_is_told_once_with_its_count() {
     session.check(
         &["run", "agent.py"],
         expect![[r#"
-        $ oacp run agent.py
-        "well"
-        ! denied: file_read `/etc/passwd` is not granted  (3x)
-        !   rule:    default deny (file_read_not_granted)
-        !   fix:     --allow-read /etc/passwd  on the command line
-        !   fix:     file_read: ["/etc/passwd"]  under sandbox.capabilities in oacp.yaml
-        ! ok · [took] · [fuel] · 3 denied · oacp verify ~/oacp/runs/[id].json
-    "#]],
+            $ oacp run agent.py
+            "well"
+            ! denied: file_read `/etc/passwd` is not granted  (3x)
+            !   rule:    default deny (file_read_not_granted)
+            !   fix:     --allow-read /etc/passwd  on the command line
+            !   fix:     file_read: ["/etc/passwd"]  under sandbox.capabilities in oacp.yaml
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! ok · [took] · [fuel] · 3 denied · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
 }
 
@@ -243,6 +245,7 @@ fn what_an_agent_writes_is_written_when_it_ended_well() {
         expect![[r#"
             $ oacp run agent.py --bundle run.json --allow-read out/ --allow-write out/
             ["new.txt","old.txt"]
+            ! logged as entry 4 of oacp.local/[key] (5 entries)
             ! ok · [took] · [fuel] · 2 changes written · oacp verify ~/run.json
         "#]],
     );
@@ -262,6 +265,8 @@ fn what_an_agent_writes_is_written_when_it_ended_well() {
                      file_write [dir]/out/**
           used       [took] · [fuel] · [size] of memory · 0 tool calls
           again      re-executable
+          log        oacp.local/[key]  entry 4, its delegation at 3
+                     checkpoint of 5 entries
 
         input
           null
@@ -340,6 +345,7 @@ fn the_smallest_grant_is_learnt_and_added_to() {
     session.check(&["run", "agent.py", "--learn"], expect![[r#"
         $ oacp run agent.py --learn
         1
+        ! logged as entry 1 of oacp.local/[key] (2 entries)
         ! ok · [took] · [fuel] · 4 denied · oacp verify ~/oacp/runs/[id].json
         ! was denied: file_read /etc/hostname (1x)  file_read [dir]/data/a.csv (1x)  file_read [dir]/data/b.csv (1x)  file_read [dir]/data/c.csv (1x)
         ! wrote oacp.learned.yaml: read it, then oacp run … --config oacp.learned.yaml
@@ -391,6 +397,7 @@ fn the_smallest_grant_is_learnt_and_added_to() {
         expect![[r#"
             $ oacp run agent.py --learn=allow-reads --learn-file reads.yaml --bundle reads.json
             1
+            ! logged as entry 10 of oacp.local/[key] (11 entries)
             ! ok · [took] · [fuel] · 1 denied · oacp verify ~/reads.json
             ! would have been denied: file_read /etc/hostname (1x)  file_read [dir]/data/a.csv (1x)  file_read [dir]/data/b.csv (1x)  file_read [dir]/data/c.csv (1x)
             ! wrote reads.yaml: read it, then oacp run … --config reads.yaml
@@ -421,6 +428,7 @@ fn without_a_terminal_nobody_is_asked_and_it_is_denied() {
             !   rule:    default deny (file_read_not_granted)
             !   fix:     --allow-read /etc/hostname  on the command line
             !   fix:     file_read: ["/etc/hostname"]  under sandbox.capabilities in oacp.yaml
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
             ! denied · [took] · [fuel] · 1 denied · oacp verify ~/oacp/runs/[id].json
             exit 1
         "#]],
@@ -434,6 +442,7 @@ fn an_agent_that_offers_no_function_and_prints_nothing_gets_a_note() {
     session.check(&["run", "agent.py"], expect![[r#"
         $ oacp run agent.py
         ""
+        ! logged as entry 1 of oacp.local/[key] (2 entries)
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
         ! note: the agent defines no function `run` or `main`, and printed nothing: it was run as a script, and its result is empty
     "#]]);

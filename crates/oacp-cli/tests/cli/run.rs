@@ -15,11 +15,12 @@ fn a_python_agent_gives_its_result_alone_on_standard_output() {
     session.check(
         &["run", "agent.py", "--input", "[1, 2, 39]"],
         expect![[r#"
-        $ oacp run agent.py --input [1, 2, 39]
-        42
-        !    info | adding
-        ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]],
+            $ oacp run agent.py --input [1, 2, 39]
+            42
+            !    info | adding
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
     session.check(
         &["run", "agent.py", "--input", "[1, 2, 39]", "--quiet"],
@@ -41,11 +42,12 @@ fn a_javascript_agent_gives_its_result_alone_on_standard_output() {
     session.check(
         &["run", "agent.js", "--input", "21"],
         expect![[r#"
-        $ oacp run agent.js --input 21
-        {"twice":42}
-        ! warning | odd
-        ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]],
+            $ oacp run agent.js --input 21
+            {"twice":42}
+            ! warning | odd
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
 }
 
@@ -56,18 +58,19 @@ fn a_failure_names_message_trace_and_place() {
     session.check(
         &["run", "agent.py", "--input", "13"],
         expect![[r#"
-        $ oacp run agent.py --input 13
-        ! guest_error: ValueError: no such month
-        !   at agent.py:6
-        !     Traceback (most recent call last):
-        !       File "agent.py", line 2, in run
-        !         month(input)
-        !         ~~~~~^^^^^^^
-        !       File "agent.py", line 6, in month
-        !         raise ValueError('no such month')
-        ! guest_error · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-        exit 1
-    "#]],
+            $ oacp run agent.py --input 13
+            ! guest_error: ValueError: no such month
+            !   at agent.py:6
+            !     Traceback (most recent call last):
+            !       File "agent.py", line 2, in run
+            !         month(input)
+            !         ~~~~~^^^^^^^
+            !       File "agent.py", line 6, in month
+            !         raise ValueError('no such month')
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! guest_error · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            exit 1
+        "#]],
     );
 }
 
@@ -92,6 +95,7 @@ fn json_is_one_object_in_success_and_failure() {
             "error",
             "events",
             "execution_id",
+            "logged",
             "outcome",
             "result",
             "tool_calls",
@@ -123,11 +127,12 @@ fn a_log_line_cannot_move_the_cursor() {
     session.check(
         &["run", "agent.py"],
         expect![[r#"
-        $ oacp run agent.py
-        "\u009b"
-        !    info | a\u{1b}[2Jb\u{202e}c
-        ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]],
+            $ oacp run agent.py
+            "\u009b"
+            !    info | a\u{1b}[2Jb\u{202e}c
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+        "#]],
     );
 }
 
@@ -138,22 +143,24 @@ fn limits_end_a_run_and_say_how_to_raise_them() {
     session.check(
         &["run", "loop.py", "--fuel", "50000000"],
         expect![[r#"
-        $ oacp run loop.py --fuel 50000000
-        ! out_of_fuel: the limit of 50000000 fuel is spent
-        !   hint: allow more with --fuel N; 1,000,000 are a millisecond
-        ! out_of_fuel · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-        exit 1
-    "#]],
+            $ oacp run loop.py --fuel 50000000
+            ! out_of_fuel: the limit of 50000000 fuel is spent
+            !   hint: allow more with --fuel N; 1,000,000 are a millisecond
+            ! logged as entry 1 of oacp.local/[key] (2 entries)
+            ! out_of_fuel · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            exit 1
+        "#]],
     );
     session.check(
         &["run", "loop.py", "--timeout", "100"],
         expect![[r#"
-        $ oacp run loop.py --timeout 100
-        ! timed_out: the limit of [took] is spent
-        !   hint: allow more with --timeout MS, and for computing with --fuel N
-        ! timed_out · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-        exit 1
-    "#]],
+            $ oacp run loop.py --timeout 100
+            ! timed_out: the limit of [took] is spent
+            !   hint: allow more with --timeout MS, and for computing with --fuel N
+            ! logged as entry 4 of oacp.local/[key] (5 entries)
+            ! timed_out · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            exit 1
+        "#]],
     );
     session.write(
         "big.py",
@@ -162,25 +169,28 @@ fn limits_end_a_run_and_say_how_to_raise_them() {
     session.check(
         &["run", "big.py", "--memory-mb", "64"],
         expect![[r#"
-        $ oacp run big.py --memory-mb 64
-        ! out_of_memory: MemoryError
-        !   at big.py:2
-        !     Traceback (most recent call last):
-        !       File "big.py", line 2, in run
-        !         return len(bytes(1 << 30))
-        !                    ~~~~~^^^^^^^^^
-        !   hint: allow more with --memory-mb N
-        ! out_of_memory · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-        exit 1
-    "#]],
+            $ oacp run big.py --memory-mb 64
+            ! out_of_memory: MemoryError
+            !   at big.py:2
+            !     Traceback (most recent call last):
+            !       File "big.py", line 2, in run
+            !         return len(bytes(1 << 30))
+            !                    ~~~~~^^^^^^^^^
+            !   hint: allow more with --memory-mb N
+            ! logged as entry 7 of oacp.local/[key] (8 entries)
+            ! out_of_memory · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            exit 1
+        "#]],
     );
     session.check(
         &["run", "loop.py", "--level", "full"],
         expect![[r#"
             $ oacp run loop.py --level full
-            ! error: level FULL cannot be given here: no transparency log is configured
-            !   hint: give --level execution, or --level basic
-            exit 2
+            ! out_of_fuel: the limit of 10000000000 fuel is spent
+            !   hint: allow more with --fuel N; 1,000,000 are a millisecond
+            ! logged as entry 11 of oacp.local/[key] (12 entries)
+            ! out_of_fuel · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            exit 1
         "#]],
     );
 }
@@ -324,7 +334,8 @@ fn a_named_sandbox_counts_its_runs() {
         session.stdout(&["run", "agent.py", "--sandbox", "first", "--bundle", bundle]);
         let shown: Value =
             serde_json::from_str(&session.stdout(&["show", bundle, "--json"])).unwrap();
-        assert_eq!(shown["statement"]["sequence"], number);
+        // The statement that closes the sandbox's key has a number too.
+        assert_eq!(shown["statement"]["sequence"], 2 * number);
     }
     session.check(&["run", "agent.py", "--sandbox", "No Name"], expect![[r#"
         $ oacp run agent.py --sandbox No Name

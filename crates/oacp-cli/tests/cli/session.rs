@@ -1,9 +1,9 @@
 //! A shell session: files in a directory of its own, an OACP_HOME of its own, and what the program printed.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use expect_test::Expect;
@@ -11,6 +11,39 @@ use regex_lite::Regex;
 
 pub struct Session {
     dir: PathBuf,
+}
+
+/// A program in the background. Ended when dropped.
+pub struct Server {
+    child: Child,
+    said: serde_json::Value,
+}
+
+impl Server {
+    pub fn url(&self) -> &str {
+        self.said["listening"].as_str().unwrap()
+    }
+
+    /// A field of its first line.
+    pub fn said(&self, field: &str) -> &serde_json::Value {
+        &self.said[field]
+    }
+
+    /// Asks it to end, as `kill` does, and waits until it has.
+    #[cfg(unix)]
+    pub fn end(mut self) -> std::process::ExitStatus {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ended already, perhaps.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Session {
@@ -42,6 +75,7 @@ impl Session {
         });
         let session = Self::new(name);
         assert!(session.oacp(&["key", "new"]).status.success());
+        assert!(session.oacp(&["log", "init"]).status.success());
         session
     }
 
@@ -98,6 +132,25 @@ impl Session {
         child.wait_with_output().unwrap()
     }
 
+    /// The program, left running in the background, and what it said on its first line.
+    pub fn server(&self, arguments: &[&str]) -> Server {
+        self.server_at(arguments, "127.0.0.1:0")
+    }
+
+    /// The same, where it was before.
+    pub fn server_at(&self, arguments: &[&str], address: &str) -> Server {
+        let mut child = self
+            .command(&[arguments, &["--listen", address, "--json"]].concat())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let said = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{arguments:?}: {line}"));
+        Server { child, said }
+    }
+
     /// Standard output of a command that succeeds.
     pub fn stdout(&self, arguments: &[&str]) -> String {
         let output = self.oacp(arguments);
@@ -150,6 +203,9 @@ impl Session {
             (r"seed [0-9a-f]{12}", "seed [seed]"),
             (r"runtime    [0-9a-f]{12}", "runtime    [runtime]"),
             (r"uid \d+", "uid [uid]"),
+            (r"\b(oacp|witness)\.local/[0-9a-f]{16}", "$1.local/[key]"),
+            (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "+[vkey]"),
+            (r"127\.0\.0\.1([:_])\d+", "127.0.0.1$1[port]"),
         ];
         rules.iter().fold(text, |text, (pattern, name)| {
             Regex::new(pattern)

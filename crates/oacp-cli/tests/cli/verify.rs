@@ -36,6 +36,7 @@ fn a_bundle_is_verified_and_run_again() {
 
         PASS         signature valid  signed by a key that node `this machine` delegated to, which is this machine's own
         PASS         execution proof  run again from the recording: output, outcome, every event and the fuel were the same
+        PASS         logged           at index 1 of `oacp.local/[key]`, by a checkpoint of 2 entries that the log signed and no witness cosigned
         NOT CHECKED  time validity    no witness's time is in the bundle; the timestamp is the node's own
 
         1. Who could have written or altered it?
@@ -57,7 +58,7 @@ fn a_bundle_is_verified_and_run_again() {
            supplier assertion: yes: this machine holds the node's key
 
         NOT CHECKED
-          · that it was logged: there is no log proof
+          · that others were shown the same log: no witness cosigned it
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
           · the audience: the caller did not say who it is
@@ -69,7 +70,7 @@ fn a_bundle_is_verified_and_run_again() {
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, run again with the same output; 10 things not checked
+        verified: signed for node `this machine`, logged, run again with the same output; 10 things not checked
     "#]]);
     session.check(
         &["replay", "run.json"],
@@ -243,6 +244,7 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
 
         PASS         signature valid  signed by a key that node `build-1` delegated to, which the trust file names
         NOT CHECKED  execution proof  not run again: --no-replay
+        PASS         logged           at index 1 of `oacp.local/[key]`, by a checkpoint of 2 entries that the log signed and no witness cosigned
         NOT CHECKED  time validity    no witness's time is in the bundle; the timestamp is the node's own
 
         1. Who could have written or altered it?
@@ -264,7 +266,7 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
            independently re-checkable: no: checking takes public keys only
 
         NOT CHECKED
-          · that it was logged: there is no log proof
+          · that others were shown the same log: no witness cosigned it
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
           · the audience: the caller did not say who it is
@@ -275,7 +277,7 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
           · the wall time
           · whether other runs were begun and never stated
 
-        verified: signed for node `build-1`, not run again: --no-replay; 10 things not checked
+        verified: signed for node `build-1`, logged, not run again: --no-replay; 10 things not checked
     "#]]);
     let foreign = session.oacp(&["verify", "run.json"]);
     assert_eq!(foreign.status.code(), Some(2));
@@ -357,7 +359,7 @@ fn a_redacted_copy_is_verified_and_holds_nothing_private() {
     let session = with_run("redact");
     session.check(&["show", "run.json", "--redact", "public.json"], expect![[r#"
         $ oacp show run.json --redact public.json
-        wrote public.json ([size]): envelope and delegation only; it can be verified, and not run again
+        wrote public.json ([size]): envelope, delegation and log proofs only; it can be verified, and not run again
     "#]]);
     let text = String::from_utf8(session.read("public.json")).unwrap();
     assert!(

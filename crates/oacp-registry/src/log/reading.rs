@@ -16,7 +16,7 @@ use oacp_tlog::tile::{Tile, TileReadError, TileReader};
 use oacp_tlog::tree::{self, ProveError};
 use thiserror::Error;
 
-use super::{Log, Shared, View, chain};
+use super::{Log, Publication, Shared, View, chain};
 use crate::index::{Count, Index, IndexError, Located, Page, Query};
 use crate::read::{ReadError, Reader};
 use crate::retention::Tombstone;
@@ -200,6 +200,10 @@ impl Log {
         if old > new || new > size {
             return Err(ReadError::Beyond { size });
         }
+        if old == 0 {
+            // Every tree begins with nothing.
+            return Ok(Vec::new());
+        }
         let proof = self.shared.with_tiles(&view, new, |reader| {
             tree::consistency_proof(old, new, reader)
         })?;
@@ -321,12 +325,41 @@ impl Shared {
         if sequencer.look().unwrap_or(false) {
             let learnt = sequencer.take_rows();
             self.show(&sequencer);
-            let Some(first) = learnt.first() else { return };
-            if let Ok(through) = self.index.add(first.index, &learnt) {
+            if let Some(first) = learnt.first()
+                && let Ok(through) = self.index.add(first.index, &learnt)
+            {
                 self.indexed
                     .change(|state| state.through = state.through.max(through));
             }
         }
+        drop(sequencer);
+        if self.options.publication == Publication::WhenCosigned {
+            self.see_published();
+        }
+    }
+
+    /// Sees a checkpoint that another process gave out.
+    fn see_published(&self) {
+        let Ok(Some(published)) = super::published(&*self.storage, &self.options) else {
+            return;
+        };
+        self.view.send_if_modified(|view| {
+            let known = view.published.as_ref();
+            let is_within = published.size() <= view.edge.size();
+            let is_newer = is_within
+                && known.is_none_or(|known| {
+                    known.size() < published.size()
+                        || (known.size() == published.size() && *known != published)
+                });
+            if is_newer {
+                *view = Arc::new(View {
+                    committed: view.committed.clone(),
+                    edge: view.edge.clone(),
+                    published: Some(published),
+                });
+            }
+            is_newer
+        });
     }
 
     /// The index, when it has everything that readers see.

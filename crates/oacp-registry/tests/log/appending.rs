@@ -1,10 +1,10 @@
 //! What is appended stays, is found, and can be proved.
 
 use oacp::leaf::LeafKind;
-use oacp_registry::AppendError;
+use oacp_registry::{AppendError, Log, LogOptions, Publication};
 use oacp_tlog::hash::leaf_hash;
 
-use crate::directory::open;
+use crate::directory::{Time, open, options};
 use crate::fixture::{Sandbox, execution_id};
 
 #[tokio::test]
@@ -95,5 +95,24 @@ async fn two_processes_share_a_directory() {
             log.consistency(2, 302).unwrap(),
             a.consistency(2, 302).unwrap()
         );
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_gives_out_the_other_sees() {
+    let dir = tempfile::tempdir().unwrap();
+    let cosigned = || LogOptions {
+        publication: Publication::WhenCosigned,
+        ..options(&Time::new())
+    };
+    let a = Log::open(dir.path(), cosigned()).unwrap();
+    let b = Log::open(dir.path(), cosigned()).unwrap();
+    b.append(Sandbox::new(1).delegation).await.unwrap();
+    assert_eq!(a.checkpoint(), None);
+    a.publish(a.committed()).unwrap();
+    for log in [&a, &b] {
+        assert_eq!(log.checkpoint().unwrap().size(), 1);
+        assert_eq!(log.proof(0).unwrap().index(), 0);
+        assert_eq!(log.consistency(0, 1).unwrap(), []);
     }
 }

@@ -262,12 +262,9 @@ fn share(number: u64) {
     );
     if points >= POINTS {
         for kind in Kind::ALL {
-            for fault in Fault::ALL {
-                assert!(
-                    tally.struck.contains(&(kind, fault)),
-                    "no {kind:?} met with {fault:?}"
-                );
-            }
+            let faults = tally.struck.iter().filter(|(struck, _)| *struck == kind);
+            let faults = faults.count();
+            assert!(faults >= 3, "only {faults} kinds of faults struck {kind:?}");
         }
     }
 }

@@ -20,7 +20,8 @@ use super::bytes::{self, Hash};
 use super::disk::SimDisk;
 use super::fixture::{self, Sandbox, execution_id, origin};
 
-pub const ROOT: &str = "/log";
+/// Neither of its directories is there at first.
+pub const ROOT: &str = "/srv/log";
 
 /// Entries that the tests append. The last ones have the ids of the first, and are others.
 pub const ENTRIES: usize = 640;

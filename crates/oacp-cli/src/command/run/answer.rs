@@ -11,6 +11,7 @@ use oacp_gateway::Execution;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::logged::Told;
 use crate::command::denials as denials_of_a_run;
 use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, YELLOW};
 use crate::escape::{json_line, visible, visible_lines};
@@ -31,6 +32,7 @@ pub(super) fn print(
     execution: &Execution,
     file: &Path,
     denials: Denials,
+    told: &Told,
     console: &Console,
 ) -> Result<(), Failure> {
     match &execution.failure {
@@ -77,6 +79,9 @@ pub(super) fn print(
                 word(&write.change)
             ));
         }
+    }
+    if let Some(line) = told.line(file) {
+        console.note(&line);
     }
     console.note(&summary(execution, file));
     Ok(())
@@ -170,6 +175,7 @@ pub(super) struct Answer<'a> {
     denials: &'a [Denial],
     writes: Vec<WriteAnswer<'a>>,
     events: u64,
+    logged: &'a Told,
 }
 
 #[derive(Serialize)]
@@ -201,7 +207,11 @@ struct UsageAnswer {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn of(execution: &'a Execution, bundle: &'a Path) -> Result<Self, Failure> {
+    pub(super) fn of(
+        execution: &'a Execution,
+        bundle: &'a Path,
+        logged: &'a Told,
+    ) -> Result<Self, Failure> {
         let microseconds =
             |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let Execution {
@@ -247,6 +257,7 @@ impl<'a> Answer<'a> {
                 })
                 .collect(),
             events: execution.events,
+            logged,
         })
     }
 }

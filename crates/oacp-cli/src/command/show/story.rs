@@ -9,7 +9,7 @@ use oacp::recording::Content;
 use oacp::refusal::Refusal;
 use oacp::statement::{ExecutionStatement, Reexecutable};
 use oacp::time::Timestamp;
-use oacp::{Private, Verified};
+use oacp::{Logged, Private, Proven, Verified};
 use serde_json::{Value, json};
 
 use super::Shown;
@@ -134,11 +134,71 @@ fn statement(text: &mut String, shown: &Shown) -> std::fmt::Result {
     ));
     field("used", used.join(" · "))?;
     match &statement.reexecutable {
-        Reexecutable::Yes => field("again", reexecutable(shown).to_owned()),
+        Reexecutable::Yes => field("again", reexecutable(shown).to_owned())?,
         Reexecutable::No { reason } => {
-            field("again", format!("not re-executable: {}", visible(reason)))
+            field("again", format!("not re-executable: {}", visible(reason)))?;
         }
     }
+    for (number, line) in log(shown).into_iter().enumerate() {
+        field(if number == 0 { "log" } else { "" }, line)?;
+    }
+    Ok(())
+}
+
+/// Where it is in the log, and who has seen it there.
+fn log(shown: &Shown) -> Vec<String> {
+    let Some(origin) = &shown.statement.log else {
+        return vec!["none".to_owned()];
+    };
+    let proofs = shown.bundle.proofs(Proven::Execution);
+    let logged = shown
+        .checked
+        .as_ref()
+        .ok()
+        .and_then(|verified| verified.logged());
+    let Some(logged) = logged else {
+        let why = match proofs.len() {
+            0 => "no proof in this bundle".to_owned(),
+            count => format!(
+                "{}, and nobody said whose to believe",
+                measure::plural(count as u64, "proof")
+            ),
+        };
+        return vec![format!("{origin}  {YELLOW}not checked{YELLOW:#}: {why}")];
+    };
+    let mut before = Vec::new();
+    before.extend(
+        logged
+            .delegation_index()
+            .map(|index| format!("its delegation at {index}")),
+    );
+    before.extend(
+        logged
+            .begin_index()
+            .map(|index| format!("its begin at {index}")),
+    );
+    let before = match before.is_empty() {
+        true => String::new(),
+        false => format!(", {}", before.join(", ")),
+    };
+    let mut seen = vec![format!("checkpoint of {}", measure::entries(logged.size()))];
+    if !logged.witnesses().is_empty() {
+        seen.push(format!(
+            "cosigned by {}",
+            visible(&logged.witnesses().join(", "))
+        ));
+    }
+    seen.extend(logged.witness_time().map(|time| format!("seen by {time}")));
+    if proofs.len() > 1 {
+        seen.push(format!(
+            "{} newer",
+            measure::plural(proofs.len() as u64 - 1, "proof")
+        ));
+    }
+    vec![
+        format!("{origin}  entry {}{before}", logged.index()),
+        seen.join(" · "),
+    ]
 }
 
 /// The statement says that the run can be repeated; by whom depends on what this copy holds.
@@ -180,17 +240,30 @@ fn contents(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Resu
 }
 
 fn events(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Result {
-    let Some(events) = verified.events() else {
-        return Ok(());
+    let events: Vec<(u64, &Event)> = match (verified.events(), verified.disclosed()) {
+        (Some(events), _) => (0..).zip(events).collect(),
+        (None, Some(events)) => events
+            .iter()
+            .map(|(index, event)| (*index, event))
+            .collect(),
+        (None, None) => return Ok(()),
     };
     writeln!(text, "\n{BOLD}events{BOLD:#}")?;
     let shown = if all { events.len() } else { EVENTS_SHOWN };
-    for (index, event) in events.iter().enumerate().take(shown) {
+    let mut next = 0;
+    for (index, event) in events.iter().take(shown) {
+        withheld(text, next, *index)?;
+        next = index + 1;
         writeln!(
             text,
             "  {DIM}{index:>4}{DIM:#}  {}",
             line(event, verified, all)
         )?;
+    }
+    if events.len() <= shown
+        && let Some(recording) = verified.statement().recording
+    {
+        withheld(text, next, recording.events)?;
     }
     if events.len() > shown {
         writeln!(
@@ -200,6 +273,19 @@ fn events(text: &mut String, verified: &Verified, all: bool) -> std::fmt::Result
         )?;
     }
     Ok(())
+}
+
+/// The events from `from` on, `to` left out, of which nothing is known but that they are there.
+fn withheld(text: &mut String, from: u64, to: u64) -> std::fmt::Result {
+    match to.saturating_sub(from) {
+        0 => Ok(()),
+        1 => writeln!(text, "  {DIM}{from:>4}  withheld{DIM:#}"),
+        count => writeln!(
+            text,
+            "  {DIM}{from:>4}  and the next {}, withheld{DIM:#}",
+            count - 1
+        ),
+    }
 }
 
 fn line(event: &Event, verified: &Verified, all: bool) -> String {
@@ -422,6 +508,24 @@ pub(super) fn json(shown: &Shown) -> Value {
         "output": verified.and_then(|verified| text(verified.output())),
         "source": verified.and_then(|verified| verified.source()).map(files),
         "events": verified.and_then(|verified| verified.events()),
+        "disclosed": verified.and_then(|verified| verified.disclosed()),
+        "logged": verified.and_then(|verified| verified.logged()).map(logged),
+        "proofs": Proven::ALL
+            .into_iter()
+            .map(|of| (of.to_string(), shown.bundle.proofs(of).len().into()))
+            .collect::<serde_json::Map<_, Value>>(),
+    })
+}
+
+fn logged(logged: &Logged) -> Value {
+    json!({
+        "log": logged.origin(),
+        "index": logged.index(),
+        "begin_index": logged.begin_index(),
+        "delegation_index": logged.delegation_index(),
+        "size": logged.size(),
+        "witnesses": logged.witnesses(),
+        "witness_time": logged.witness_time(),
     })
 }
 

@@ -1,0 +1,234 @@
+//! `oacp log status`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use oacp::leaf::LeafKind;
+use oacp::time::Timestamp;
+use oacp_gateway::Pending;
+use oacp_registry::Count;
+use oacp_tlog::checkpoint::SignedCheckpoint;
+use oacp_tlog::policy::{Policy, PolicyError};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::console::{BOLD, Console, DIM, RED, YELLOW};
+use crate::escape::{visible, visible_lines};
+use crate::failure::{Exit, Failure, Judge};
+use crate::home::{Home, shown};
+use crate::measure;
+use crate::registry::{Known, Place, Reached, Which, spools};
+use crate::runtime;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// The token for reading the registry at the URL
+    #[arg(long, value_name = "FILE", help_heading = "Log")]
+    read_token: Option<PathBuf>,
+}
+
+/// Who says what of the newest checkpoint.
+#[derive(Serialize)]
+struct Given {
+    /// Entries under it.
+    size: u64,
+    /// Whether the policy is met. `None`: there is none.
+    policy_met: Option<bool>,
+    /// Who cosigned it.
+    witnesses: Vec<String>,
+    /// How many witnesses the policy has.
+    of: usize,
+    /// By when the quorum had seen it.
+    witness_time: Option<Timestamp>,
+}
+
+pub(super) fn status(
+    arguments: &Arguments,
+    home: &Home,
+    console: &Console,
+) -> Result<Exit, Failure> {
+    match arguments
+        .which
+        .reach(arguments.read_token.as_deref(), home)?
+    {
+        Reached::Local(directory, log, policy) => {
+            let status = log.status()?;
+            let given = log
+                .checkpoint()
+                .map(|given| given_out(&given, Some(&policy)));
+            let waiting = waiting(home)?;
+            if console.json {
+                console.print_json(&json!({
+                    "log": status.origin,
+                    "directory": directory.dir(),
+                    "size": status.size,
+                    "indexed": status.indexed,
+                    "stopped": status.stopped,
+                    "checkpoint": given,
+                    "entries": counts_object(&status.counts),
+                    "spools": waiting.iter().map(spool_object).collect::<Vec<_>>(),
+                }))?;
+                return Ok(Exit::Yes);
+            }
+            let mut text = format!(
+                "{BOLD}{}{BOLD:#}  in {}\n  {DIM}entries{DIM:#}     {}{}",
+                status.origin,
+                shown(directory.dir()),
+                status.size,
+                counts(&status.counts),
+            );
+            text.push_str(&format!(
+                "\n  {DIM}checkpoint{DIM:#}  {}",
+                checkpoint(given.as_ref())
+            ));
+            if let Some(reason) = &status.stopped {
+                text.push_str(&format!("\n  {RED}stopped{RED:#}     {}", visible(reason)));
+            }
+            for (url, pending) in &waiting {
+                text.push_str(&format!(
+                    "\n  {YELLOW}spool{YELLOW:#}       {} for {}: oacp log sync",
+                    measure::entries(pending.entries as u64),
+                    visible(url)
+                ));
+            }
+            console.print(&text)?;
+        }
+        Reached::Remote(reader) => {
+            let executor = runtime::executor()?;
+            let said: Value = executor.block_on(reader.json("status"))?;
+            let bytes = executor.block_on(reader.get("checkpoint"))?;
+            let shown_now = SignedCheckpoint::parse(&bytes)
+                .or_context(|| format!("the checkpoint of `{}`", reader.url()))?;
+            let (asked, _) = arguments.which.read()?;
+            let policy = match &asked.place {
+                // Without a policy it can still be asked how it is.
+                Some(Place::Url(url)) => Known::find(url, &asked, home)
+                    .ok()
+                    .map(|known| known.policy())
+                    .transpose()?,
+                _ => None,
+            };
+            let given = given_out(&shown_now, policy.as_ref());
+            if console.json {
+                console.print_json(&json!({
+                    "log": shown_now.origin(),
+                    "url": reader.url(),
+                    "says": said,
+                    "checkpoint": given,
+                }))?;
+                return Ok(Exit::Yes);
+            }
+            let says = serde_json::to_string_pretty(&said)?;
+            console.print(&format!(
+                "{BOLD}{}{BOLD:#}  at {}\n  {DIM}checkpoint{DIM:#}  {}\n  {DIM}it says{DIM:#}\n{}",
+                visible(shown_now.origin()),
+                reader.url(),
+                checkpoint(Some(&given)),
+                visible_lines(&says, "    "),
+            ))?;
+        }
+    }
+    Ok(Exit::Yes)
+}
+
+fn given_out(checkpoint: &SignedCheckpoint, policy: Option<&Policy>) -> Given {
+    let mut given = Given {
+        size: checkpoint.size(),
+        policy_met: None,
+        witnesses: Vec::new(),
+        of: policy.map_or(0, |policy| policy.witnesses().len()),
+        witness_time: None,
+    };
+    let Some(checked) = policy.map(|policy| policy.check(checkpoint)) else {
+        return given;
+    };
+    given.policy_met = Some(checked.is_ok());
+    match checked {
+        Ok(met) => {
+            given.witnesses = met.witnesses;
+            given.witness_time = met.time_s.map(time_of);
+        }
+        Err(PolicyError::NoQuorum { witnesses }) => given.witnesses = witnesses,
+        Err(_) => {}
+    }
+    given
+}
+
+/// The beginning of a second.
+pub(super) fn time_of(unix_s: u64) -> Timestamp {
+    let ms = i64::try_from(unix_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+    Timestamp::from_unix_ms(ms)
+}
+
+fn checkpoint(given: Option<&Given>) -> String {
+    let Some(given) = given else {
+        return format!("{YELLOW}none was given out yet{YELLOW:#}");
+    };
+    let mut text = measure::entries(given.size);
+    if given.of > 0 {
+        text.push_str(&format!(
+            ", cosigned by {} of {}",
+            given.witnesses.len(),
+            given.of
+        ));
+    }
+    if let Some(time) = given.witness_time {
+        text.push_str(&format!(", seen by {time}"));
+    }
+    match given.policy_met {
+        Some(true) => {}
+        Some(false) => text.push_str(&format!("; {YELLOW}the policy is not met{YELLOW:#}")),
+        None => text.push_str("; no policy says whose it should be"),
+    }
+    text
+}
+
+/// ` (3 executions, 3 delegations, 2 pruned)`.
+fn counts(counts: &[Count]) -> String {
+    let mut parts: Vec<String> = counts
+        .iter()
+        .filter(|count| count.entries > 0)
+        .map(|count| measure::plural(count.entries, name(count.kind)))
+        .collect();
+    let pruned: u64 = counts.iter().map(|count| count.pruned).sum();
+    if pruned > 0 {
+        parts.push(format!("{pruned} pruned"));
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("  {DIM}({}){DIM:#}", parts.join(", ")),
+    }
+}
+
+fn name(kind: LeafKind) -> &'static str {
+    kind.as_str()
+}
+
+fn counts_object(counts: &[Count]) -> Value {
+    counts
+        .iter()
+        .map(|count| {
+            let numbers = json!({ "entries": count.entries, "pruned": count.pruned });
+            (count.kind.as_str().to_owned(), numbers)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// What waits for registries elsewhere.
+fn waiting(home: &Home) -> Result<Vec<(String, Pending)>, Failure> {
+    let mut waiting = Vec::new();
+    for (known, spool) in spools(home)? {
+        let pending = spool.pending()?;
+        if pending.entries > 0 {
+            waiting.push((known.url().to_owned(), pending));
+        }
+    }
+    Ok(waiting)
+}
+
+fn spool_object((url, pending): &(String, Pending)) -> Value {
+    json!({ "registry": url, "entries": pending.entries, "bytes": pending.bytes })
+}

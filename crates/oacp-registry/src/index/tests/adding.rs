@@ -1,0 +1,173 @@
+//! Adding, by one process and by two; and how fast.
+
+use super::*;
+
+#[test]
+fn two_writers_add_the_same_entries_and_each_is_there_once() {
+    let bench = Bench::new();
+    let (one, other) = (bench.open(), bench.open());
+    assert_eq!(one.add(0, &rows(0..100)).unwrap(), 100);
+    assert_eq!(other.add(0, &rows(0..150)).unwrap(), 150);
+    assert_eq!(other.add(50, &rows(50..80)).unwrap(), 150);
+    assert_eq!(one.add(100, &rows(100..120)).unwrap(), 150);
+    assert_eq!(one.add(120, &rows(120..200)).unwrap(), 200);
+    assert_eq!(one.add(7, &[]).unwrap(), 200);
+    let found = all(&other, &Query::default());
+    assert_eq!(indexes(&found), (0..200).collect::<Vec<_>>());
+    assert_eq!(
+        other.counts().unwrap(),
+        [Count {
+            kind: LeafKind::Execution,
+            entries: 200,
+            pruned: 0
+        }]
+    );
+}
+
+#[test]
+fn writers_and_readers_run_side_by_side() {
+    let bench = Bench::new();
+    let (one, other) = (bench.open(), bench.open());
+    std::thread::scope(|scope| {
+        for writer in [&one, &other] {
+            scope.spawn(move || {
+                while writer.through().unwrap() < 5000 {
+                    let through = writer.through().unwrap();
+                    writer.add(through, &rows(through..through + 100)).unwrap();
+                }
+            });
+        }
+        for reader in [&one, &other, &one] {
+            scope.spawn(move || {
+                loop {
+                    let query = Query {
+                        sandbox: Some(sandbox(4)),
+                        limit: 1000,
+                        ..Query::default()
+                    };
+                    let through = reader.through().unwrap();
+                    let found = indexes(&reader.find(&query).unwrap().rows);
+                    let expected = (0..).map(|n| n * 10 + 4);
+                    assert!(found.iter().copied().eq(expected.take(found.len())));
+                    assert!(found.len() as u64 >= through / 10);
+                    if through >= 5000 {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(
+        indexes(&all(&one, &Query::default())),
+        (0..one.through().unwrap()).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_gap_is_refused_and_nothing_is_added() {
+    let bench = Bench::new();
+    let index = bench.open();
+    index.add(0, &rows(0..10)).unwrap();
+    assert!(matches!(
+        index.add(11, &rows(11..12)),
+        Err(IndexError::Gap {
+            through: 10,
+            from: 11
+        })
+    ));
+    let mut hole = rows(10..20);
+    hole.remove(5);
+    assert!(matches!(
+        index.add(10, &hole),
+        Err(IndexError::Gap {
+            through: 15,
+            from: 16
+        })
+    ));
+    assert_eq!(index.through().unwrap(), 10);
+    // Names that the refused rows were the first to have are given numbers anew.
+    index.add(10, &[delegated(10, 1)]).unwrap();
+    let mut other = ran(11);
+    other.facts.as_mut().unwrap().principal = Some("eve".to_owned());
+    index.add(11, &[other]).unwrap();
+    assert_eq!(
+        all(&index, &Query::default())[11].principal.as_deref(),
+        Some("eve")
+    );
+}
+
+#[test]
+fn a_pruned_entry_can_be_added() {
+    let bench = Bench::new();
+    let index = bench.open();
+    let pruned = Row {
+        facts: None,
+        ..ran(0)
+    };
+    index.add(0, &[pruned, ran(1)]).unwrap();
+    let located = index.by_id(LeafKind::Execution, ran(0).id).unwrap();
+    assert_eq!(located.unwrap().place, None);
+    assert_eq!(index.counts().unwrap()[0].pruned, 1);
+    assert_eq!(index.prune(0, &[]).unwrap(), 1);
+}
+
+/// Prints rows a second, as the index grows. `INDEX_ROWS` says how far.
+#[test]
+#[ignore = "a measurement"]
+fn measure() {
+    let until: u64 = std::env::var("INDEX_ROWS").map_or(1_000_000, |rows| rows.parse().unwrap());
+    let distinct = std::env::var("INDEX_DISTINCT").is_ok();
+    let bench = Bench::new();
+    let index = bench.open();
+    let mut busy = std::time::Duration::ZERO;
+    let (mut at, mut rows, mut longest) = (0, 0, busy);
+    while at < until {
+        let batch: Vec<Row> = (at..at + 2000)
+            .map(|n| {
+                let mut row = ran(n);
+                let facts = row.facts.as_mut().unwrap();
+                facts.sandbox = Some(sandbox(n / 20));
+                facts.agent = Some(digest("agent", if distinct { n } else { n % 500 }));
+                facts.outcome = Some(if n % 50 == 0 {
+                    Outcome::Denied
+                } else {
+                    Outcome::Ok
+                });
+                row
+            })
+            .collect();
+        let start = Instant::now();
+        index.add(at, &batch).unwrap();
+        busy += start.elapsed();
+        longest = longest.max(start.elapsed());
+        (at, rows) = (at + 2000, rows + 2000);
+        if [200_000, 1_000_000].contains(&at) || at.is_multiple_of(1_000_000) {
+            let bytes = fs::metadata(bench.path()).unwrap().len();
+            let look = Instant::now();
+            for n in 0..1000 {
+                let row = ran(at * n / 1000);
+                assert_eq!(index.same(row.kind, row.id, &row.pae).unwrap().len(), 1);
+            }
+            let same = look.elapsed() / 1000;
+            let look = Instant::now();
+            for n in 0..100 {
+                let found = index.by_digest(&ran(at * n / 100).pae).unwrap();
+                assert_eq!(found.len(), 1);
+            }
+            let digests = look.elapsed() / 100;
+            let look = Instant::now();
+            let query = Query {
+                sandbox: Some(sandbox(at / 40)),
+                ..Query::default()
+            };
+            assert_eq!(index.find(&query).unwrap().rows.len(), 20);
+            println!(
+                "{at} rows: {:.0} rows/s, a batch {longest:?} at most, {} bytes a row, by id {same:?}, by digest {digests:?}, a sandbox {:?}",
+                f64::from(rows as u32) / busy.as_secs_f64(),
+                bytes / at,
+                look.elapsed()
+            );
+            (busy, rows, longest) = Default::default();
+        }
+    }
+}
