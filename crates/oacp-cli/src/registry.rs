@@ -37,7 +37,7 @@ use crate::home::{Home, shown};
 const PROOF_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// How long a registry that cannot be reached is asked again, where a run has to be logged.
-const PATIENCE_FULL: Duration = Duration::from_secs(10);
+const PATIENCE_FULL: Duration = Duration::from_secs(5);
 
 /// The same, where what cannot be sent waits in the spool.
 const PATIENCE: Duration = Duration::from_millis(300);

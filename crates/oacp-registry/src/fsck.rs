@@ -17,7 +17,7 @@ use oacp_tlog::policy::Policy;
 
 use crate::head::Head;
 use crate::log::HOLDS;
-use crate::sequencer::CHECKPOINT;
+use crate::sequencer::{CHECKPOINT, UNSYNCED};
 use crate::state_file::StateFile;
 use crate::storage::disk::OsDisk;
 use crate::storage::{Directory, Heads, Objects, SLOT_BYTES, Slot, slot};
@@ -276,7 +276,12 @@ impl Check<'_> {
             if is_index || self.known.contains(&file) {
                 continue;
             }
-            if EMPTY.contains(&file.as_str()) {
+            if file == UNSYNCED {
+                self.note(
+                    &file,
+                    "tiles could not be made durable; the next start-up makes them again",
+                );
+            } else if EMPTY.contains(&file.as_str()) {
                 if self.storage.len(&file)?.is_some_and(|len| len > 0) {
                     self.damage(&file, "is not empty");
                 }

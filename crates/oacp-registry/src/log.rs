@@ -97,7 +97,7 @@ impl Indexed {
     }
 
     /// Waits until everything below `size` is in the index, or it takes no more.
-    fn wait(&self, size: u64) {
+    fn wait(&self, size: u64) -> IndexState {
         let mut state = self.lock();
         while state.through < size && state.stopped.is_none() {
             state = self
@@ -105,6 +105,7 @@ impl Indexed {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        state.clone()
     }
 }
 

@@ -30,12 +30,16 @@ pub(crate) use self::recovery::segments;
 use crate::head::{Head, Mark, Position};
 use crate::index::{Place, Row};
 use crate::limits::{PARTIALS_KEPT, SEGMENT_BYTES_MAX, SEGMENT_MS_MAX, UNSYNCED_ENTRIES_MAX};
+use crate::log::chain;
 use crate::read::Reader;
 use crate::segment::{self, BatchWriter};
 use crate::storage::{Heads, Objects};
 
 /// The object that readers ask for first.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+
+/// Stands while tiles are made durable, and after that failed.
+pub(crate) const UNSYNCED: &str = "unsynced";
 
 /// Both interfaces.
 pub trait Storage: Objects + Heads {}
@@ -248,13 +252,7 @@ impl Sequencer {
     }
 
     fn stop(&mut self, error: &FlushError) {
-        let mut reason = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
-        self.stopped = Some(reason);
+        self.stopped = Some(chain(error));
     }
 
     /// Decides what is new, and where each entry is or will be.
@@ -427,7 +425,12 @@ impl Sequencer {
 
     /// Puts the tiles that changed, and then, if that is for the sequencer to do, the checkpoint.
     fn put_tiles(&mut self) -> Result<(), FlushError> {
+        let durable = self.durable.size.max(self.head.durable.size);
         for (tile, bytes) in self.edge.take_changed() {
+            // Another process made it durable; putting it again would undo that.
+            if tile.width_at(durable) >= tile.width() {
+                continue;
+            }
             self.storage
                 .put(&tile.to_string(), &bytes)
                 .map_err(|source| FlushError::Write {
@@ -478,12 +481,40 @@ impl Sequencer {
             size: self.size(),
             position: self.head.end,
         };
-        self.storage.sync().map_err(|source| FlushError::Write {
-            what: "the tiles",
-            source,
-        })?;
+        self.sync_objects()?;
         self.durable = mark;
         Ok(())
+    }
+
+    /// Makes durable what was put. The system says once that it could not, to one process, and would then tell another that all is well:
+    /// so a mark stands beside it from before until it is done, and who finds one that was left does not go on. Opening puts the tiles
+    /// again, and takes the mark away. The lock is held.
+    fn sync_objects(&self) -> Result<(), FlushError> {
+        let sync = || {
+            if self.storage.get(UNSYNCED)?.is_some() {
+                return Err(io::Error::other(
+                    "they could not be made durable before; opening the log makes them again",
+                ));
+            }
+            self.storage.put(UNSYNCED, b"")?;
+            self.storage.sync()?;
+            self.storage.delete(UNSYNCED)
+        };
+        sync().map_err(|source| FlushError::Write {
+            what: "the tiles",
+            source,
+        })
+    }
+
+    /// Makes durable what was put besides tiles.
+    ///
+    /// # Errors
+    /// [`FlushError`]; it has then stopped.
+    pub(crate) fn synchronise(&mut self) -> Result<(), FlushError> {
+        let storage = Arc::clone(&self.storage);
+        let _locked = storage.lock().map_err(FlushError::Begin)?;
+        self.sync_objects()
+            .inspect_err(|error| self.stopped = Some(chain(error)))
     }
 
     /// Makes the tiles of everything that was appended durable, and the head that says so; then removes partial tiles that wider ones

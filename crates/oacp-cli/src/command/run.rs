@@ -336,8 +336,10 @@ fn refused(error: ExecuteError, asked: &registry::Asked) -> Failure {
         ExecuteError::Level { .. } => {
             Failure::from(error).hint("give --level full, --level execution, or --level basic")
         }
-        ExecuteError::NotLoggable { .. } => Failure::from(error)
-            .hint("nothing was run; `oacp log status` says how the log and its witnesses are, and --level execution does not wait for them"),
+        ExecuteError::NotLoggable { .. } => Failure::from(error).hint(format!(
+            "nothing was run; `oacp log status{}` says how the log and its witnesses are, and --level execution does not wait for them",
+            registry::as_flag(asked)
+        )),
         other => other.into(),
     }
 }

@@ -226,7 +226,8 @@ fn policy_of(file: &Path) -> Option<Policy> {
     let made: Made = serde_json::from_slice(&file::read(file, MADE_BYTES_MAX).ok()?).ok()?;
     let policy = Directory::new(made.directory).policy().ok()??;
     let mut logs = policy.logs().iter();
-    logs.any(|log| log.key().to_string() == made.key).then_some(policy)
+    logs.any(|log| log.key().to_string() == made.key)
+        .then_some(policy)
 }
 
 fn policy_file(name: &str, home: &Home) -> PathBuf {

@@ -206,35 +206,90 @@ fn what_is_not_built_is_refused_and_never_passed_over() {
     );
     refused(
         &session,
-        "attestation:\n  level: full\n",
+        "attestation:\n  level: hardware\n",
         expect![[r#"
             $ oacp run agent.py --config c.yaml
-            1
-            ! made this node's key 941517c1f761b42d273b370d796a86918dde92a0e7e504d4e46a3c54e321a81d in ~/oacp/node.key
-            ! made the log oacp.local/[key] in ~/oacp/log
-            ! logged as entry 2 of oacp.local/[key] (3 entries)
-            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            ! error: c.yaml:2:10: `attestation.level` is not built yet, so a run cannot honour it
+            !   hint: set it to `basic`, `execution` or `full`, or leave it out
+            exit 3
+        "#]],
+    );
+}
+
+#[test]
+fn a_log_is_configured() {
+    let session = Session::new("config-log");
+    session.stdout(&["key", "new"]);
+    session.write("agent.py", "def run(input):\n    return 1\n");
+    refused(
+        &session,
+        "attestation:\n  retention_days: 0\n",
+        expect![[r#"
+            $ oacp run agent.py --config c.yaml
+            ! error: c.yaml:2:19: `attestation.retention_days` is 0, expected 1 to 36500
+            exit 3
         "#]],
     );
     refused(
         &session,
-        "attestation:\n  registry: ./registry\n",
+        "attestation:\n  registry: http://\n",
         expect![[r#"
             $ oacp run agent.py --config c.yaml
-            1
-            ! made the log oacp.local/[key] in ~/registry
-            ! logged as entry 1 of oacp.local/[key] (2 entries)
-            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            ! error: `http://` is not a registry's URL
+            !   cause: URL has no host
+            exit 3
         "#]],
     );
     refused(
         &session,
-        "attestation:\n  retention_days: 90\n",
+        "attestation:\n  registry: https://log.example\n  log_policy: missing.policy\n",
         expect![[r#"
             $ oacp run agent.py --config c.yaml
-            1
-            ! logged as entry 5 of oacp.local/[key] (6 entries)
-            ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
+            ! error: which log is behind `https://log.example` is not known: there is no ~/missing.policy
+            !   hint: get the log's policy from whoever runs it (`oacp log policy` there), and give it once to `oacp log add https://log.example --log-policy FILE`, or each time with --log-policy FILE
+            exit 3
         "#]],
     );
+    refused(
+        &session,
+        "attestation:\n  registry: none\n  level: full\n",
+        expect![[r#"
+            $ oacp run agent.py --config c.yaml
+            ! error: level FULL cannot be given here: no transparency log is configured
+            !   hint: let it be logged: leave --registry none out; or give --level execution, or --level basic
+            exit 2
+        "#]],
+    );
+    session.write("open.token", "0123456789abcdef");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(session.path("open.token"), open).unwrap();
+        session.stdout(&["log", "init"]);
+        session.write("log.policy", session.stdout(&["log", "policy"]));
+        refused(
+            &session,
+            "attestation:\n  registry: https://log.example\n  log_policy: log.policy\n  registry_token: open.token\n",
+            expect![[r#"
+                $ oacp run agent.py --config c.yaml
+                ! error: `[dir]/open.token` can be read by others (mode 644)
+                !   hint: chmod 600 ~/open.token
+                exit 3
+            "#]],
+        );
+        session.write("plain.token", "0123456789abcdef");
+        let closed = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(session.path("plain.token"), closed).unwrap();
+        refused(
+            &session,
+            "attestation:\n  registry: http://log.example\n  log_policy: log.policy\n  registry_token: plain.token\n",
+            expect![[r#"
+                $ oacp run agent.py --config c.yaml
+                ! error: `http://log.example:80` is neither HTTPS nor this machine, and a token is not sent in the clear
+                !   hint: a registry beyond this machine is at https://…
+                exit 3
+            "#]],
+        );
+    }
 }

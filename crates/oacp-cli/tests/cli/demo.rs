@@ -89,7 +89,8 @@ fn the_demo_plays_to_its_end() {
           rights     tool weather
           used       [took] · [fuel] · [size] of memory · 2 tool calls
           again      re-executable
-          log        oacp.local/[key]  not checked: 1 proof, and nobody said whose to believe
+          log        oacp.local/[key]  entry 1, its delegation at 0
+                     checkpoint of 2 entries
 
         input
           {"city": "Bergen"}

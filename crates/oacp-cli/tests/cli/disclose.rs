@@ -142,7 +142,9 @@ fn what_cannot_be_disclosed_is_refused() {
             exit 3
         "#]],
     );
-    session.check(&["show", "run.json", "--disclose", "1"], expect![[r#"
+    session.check(
+        &["show", "run.json", "--disclose", "1"],
+        expect![[r#"
         $ oacp show run.json --disclose 1
         ! error: the following required arguments were not provided:
         !   --out <FILE>
@@ -151,7 +153,8 @@ fn what_cannot_be_disclosed_is_refused() {
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(
         &["show", "run.json", "--disclose", "1", "--out", "run.json"],
         expect![[r#"

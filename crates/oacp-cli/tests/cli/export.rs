@@ -19,15 +19,18 @@ fn an_export_shows_that_nothing_is_missing() {
         $ oacp log export log.jsonl
         wrote log.jsonl ([size]): 7 entries of oacp.local/[key], with their payloads; `oacp verify log.jsonl` checks that it is complete
     "#]]);
-    session.check(&["log", "export", "log.jsonl"], expect![[r#"
+    session.check(
+        &["log", "export", "log.jsonl"],
+        expect![[r#"
         $ oacp log export log.jsonl
         ! error: `log.jsonl` is there already
         !   hint: name another file, or give --force to replace it
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(&["verify", "log.jsonl", "--trust", "trust.yaml"], expect![[r#"
         $ oacp verify log.jsonl --trust trust.yaml
-        oacp.local/[key]  entries 0 to 6, 7 in all
+        oacp.local/[key]  7 entries, 0 to 6
         7 with payloads · 0 redacted · 0 pruned · 2 keys
 
         PASS         complete         7 entries, each in its place: all that the checkpoint has
@@ -39,7 +42,7 @@ fn an_export_shows_that_nothing_is_missing() {
           · runs that were never begun in the log
           · the truth of what the entries say
 
-        verified: no entry from 0 to 7 is missing; 2 things not checked
+        verified: 7 entries, 0 to 6, and none is missing; 2 things not checked
     "#]]);
     let report: Value =
         serde_json::from_str(&session.stdout(&["verify", "log.jsonl", "--json"])).unwrap();
@@ -51,7 +54,7 @@ fn an_export_shows_that_nothing_is_missing() {
         streamed.as_bytes(),
         expect![[r#"
             $ oacp verify - --quiet
-            oacp.local/[key]  entries 0 to 6, 7 in all
+            oacp.local/[key]  7 entries, 0 to 6
             7 with payloads · 0 redacted · 0 pruned · 2 keys
 
             PASS         complete         7 entries, each in its place: all that the checkpoint has
@@ -63,7 +66,7 @@ fn an_export_shows_that_nothing_is_missing() {
               · runs that were never begun in the log
               · the truth of what the entries say
 
-            verified: no entry from 0 to 7 is missing; 2 things not checked
+            verified: 7 entries, 0 to 6, and none is missing; 2 things not checked
         "#]],
     );
 }
@@ -79,23 +82,35 @@ fn a_line_that_is_left_out_or_altered_is_noticed() {
         kept.map(|(_, line)| format!("{line}\n")).collect()
     };
     session.write("short.jsonl", without(3));
-    session.check(&["verify", "short.jsonl"], expect![[r#"
+    session.check(
+        &["verify", "short.jsonl"],
+        expect![[r#"
         $ oacp verify short.jsonl
         ! refused: line 4 has entry 3, expected 2 (index)
         exit 1
-    "#]]);
+    "#]],
+    );
     session.write("cut.jsonl", without(lines.len() - 1));
-    session.check(&["verify", "cut.jsonl"], expect![[r#"
+    session.check(
+        &["verify", "cut.jsonl"],
+        expect![[r#"
         $ oacp verify cut.jsonl
         ! refused: export is cut off after line 8 (truncated)
         exit 1
-    "#]]);
-    session.write("altered.jsonl", whole.replacen("\\\"sequence\\\":1,", "\\\"sequence\\\":2,", 1));
-    session.check(&["verify", "altered.jsonl"], expect![[r#"
+    "#]],
+    );
+    session.write(
+        "altered.jsonl",
+        whole.replacen("\\\"sequence\\\":1,", "\\\"sequence\\\":2,", 1),
+    );
+    session.check(
+        &["verify", "altered.jsonl"],
+        expect![[r#"
         $ oacp verify altered.jsonl
         ! refused: entries do not lead to the root of the checkpoint of 7 entries (root_mismatch)
         exit 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -107,7 +122,7 @@ fn a_part_is_exported_redacted_and_after_a_checkpoint() {
     "#]]);
     session.check(&["verify", "part.jsonl"], expect![[r#"
         $ oacp verify part.jsonl
-        oacp.local/[key]  entries 4 to 6, 3 in all
+        oacp.local/[key]  3 entries, 4 to 6
         0 with payloads · 3 redacted · 0 pruned · 1 key
 
         PASS         complete         3 entries from 4 on, each in its place: all that the checkpoint has beyond the 4 before
@@ -122,7 +137,7 @@ fn a_part_is_exported_redacted_and_after_a_checkpoint() {
           · runs that were never begun in the log
           · the truth of what the entries say
 
-        verified: no entry from 4 to 7 is missing; 5 things not checked
+        verified: 3 entries, 4 to 6, and none is missing; 5 things not checked
     "#]]);
     std::fs::copy(session.path("oacp/log/checkpoint"), session.path("kept")).unwrap();
     session.stdout(&["run", "agent.py"]);
@@ -132,7 +147,7 @@ fn a_part_is_exported_redacted_and_after_a_checkpoint() {
     "#]]);
     session.check(&["verify", "rest.jsonl"], expect![[r#"
         $ oacp verify rest.jsonl
-        oacp.local/[key]  entries 7 to 9, 3 in all
+        oacp.local/[key]  3 entries, 7 to 9
         3 with payloads · 0 redacted · 0 pruned · 1 key
 
         PASS         complete         3 entries from 7 on, each in its place: all that the checkpoint has beyond the 7 before
@@ -145,7 +160,7 @@ fn a_part_is_exported_redacted_and_after_a_checkpoint() {
           · runs that were never begun in the log
           · the truth of what the entries say
 
-        verified: no entry from 7 to 10 is missing; 3 things not checked
+        verified: 3 entries, 7 to 9, and none is missing; 3 things not checked
     "#]]);
     session.check(&["log", "export", "begin.jsonl", "--to", "3"], expect![[r#"
         $ oacp log export begin.jsonl --to 3
@@ -153,9 +168,12 @@ fn a_part_is_exported_redacted_and_after_a_checkpoint() {
     "#]]);
     session.stdout(&["verify", "begin.jsonl"]);
     session.stdout(&["log", "export", "day.jsonl", "--since", "2026-01-01"]);
-    session.check(&["log", "export", "none.jsonl", "--from", "99"], expect![[r#"
+    session.check(
+        &["log", "export", "none.jsonl", "--from", "99"],
+        expect![[r#"
         $ oacp log export none.jsonl --from 99
         ! error: the export would begin at 99, and the log has 10 entries
         exit 3
-    "#]]);
+    "#]],
+    );
 }

@@ -204,6 +204,158 @@ fn verify_s_help_names_every_option() {
 }
 
 #[test]
+fn the_log_s_help_says_what_there_is() {
+    let session = Session::new("help-log");
+    session.check(
+        &["log", "--help"],
+        expect![[r#"
+        $ oacp log --help
+        The transparency log that attestations go to
+
+        Usage: oacp log [OPTIONS] <COMMAND>
+
+        Commands:
+          status   How the log is: its entries, its witnesses, and what waits for it
+          find     Find entries by agent, tool, outcome, principal, sandbox or time
+          entry    Show an entry
+          prove    Add the proofs that the log has by now to a bundle; those that it has stay
+          sync     Send what waits for registries that could not be reached
+          serve    Serve this machine's log over HTTP
+          init     Begin this machine's log, under a name of your own
+          policy   Print the log's policy: by it others trust the log
+          add      Make a registry elsewhere known, so that its URL is enough
+          prune    Remove payloads whose time is over. Entries and proofs stay
+          hold     Keep payloads beyond their time
+          export   Write the log, or a part of it, into a file that shows that it is complete
+          fsck     Read the whole log again, and check every byte of it
+          reindex  Make the index anew from what is logged
+          monitor  Watch a log elsewhere: that it only grows, and what comes into it
+          mirror   Copy a log from elsewhere, verifying every entry
+
+        Options:
+              --json   Print JSON on one line, with a stable schema, instead of text
+          -q, --quiet  Print no progress, no notes and no summary
+          -h, --help   Print help
+    "#]],
+    );
+    session.check(&["log", "serve", "--help"], expect![[r#"
+        $ oacp log serve --help
+        Serve this machine's log over HTTP
+
+        Usage: oacp log serve [OPTIONS]
+
+        Options:
+              --listen <ADDRESS:PORT>  Where to listen. TLS is not spoken: on the open network a proxy that
+                                       does stands in front [default: 127.0.0.1:[port]]
+              --append-token <FILE>    Who has this token may append. Without it nobody may, over HTTP
+              --read-token <FILE>      Who has this token may read what is private: payloads and the index.
+                                       Without it nobody may, over HTTP
+              --nodes <TRUST-FILE>     The nodes whose attestations are taken: those of a trust file
+                                       [default: this machine's own]
+              --retention-days <N>     Remove payloads that are older, once an hour [default: none]
+              --config <FILE>          The way to the witnesses from this configuration
+              --registry <DIR>         The log's directory [default: this machine's own, ~/.oacp/log]
+              --json                   Print JSON on one line, with a stable schema, instead of text
+          -q, --quiet                  Print no progress, no notes and no summary
+          -h, --help                   Print help
+    "#]]);
+    session.check(&["log", "find", "--help"], expect![[r#"
+        $ oacp log find --help
+        Find entries by agent, tool, outcome, principal, sandbox or time
+
+        Usage: oacp log find [OPTIONS]
+
+        Options:
+              --agent <sha256:…>   Of this agent
+              --tool <NAME>        Executions that called a tool of this name
+              --outcome <OUTCOME>  Executions that ended so: ok, denied, …
+              --principal <TEXT>   Executions that this principal asked for
+              --sandbox <ID>       Of this sandbox
+              --execution <ID>     Of this execution: its statement and its begin
+              --since <TIME>       Signed then or later: a day, or a time as [time]
+              --until <TIME>       Signed then or before
+              --kind <KIND>        Of this kind: execution, delegation, begin, close or tool
+              --after <N>          Entries behind this index: the next page
+          -n, --limit <N>          At most so many [default: 100]
+              --config <FILE>      Registry, policy, token and way to the network from this configuration
+              --json               Print JSON on one line, with a stable schema, instead of text
+          -q, --quiet              Print no progress, no notes and no summary
+          -h, --help               Print help
+
+        Log:
+              --registry <DIR|URL|none>  The log: a directory, a URL, or `none` [default: this machine's
+                                         own, ~/.oacp/log]
+              --log-policy <FILE>        Which log is behind the URL, and whose cosignatures it needs: a
+                                         C2SP tlog-policy
+              --registry-token <FILE>    The token for appending to the registry at the URL
+              --read-token <FILE>        The token for reading the registry at the URL
+    "#]]);
+    session.check(&["log", "export", "--help"], expect![[r#"
+        $ oacp log export --help
+        Write the log, or a part of it, into a file that shows that it is complete
+
+        Usage: oacp log export [OPTIONS] <OUT>
+
+        Arguments:
+          <OUT>  Where to, or - for standard output
+
+        Options:
+              --since <TIME>        From the first entry that was signed then or later: a day, or a time
+              --from <N>            From this index on
+              --after <CHECKPOINT>  From where a checkpoint ends that you kept: the export shows that the
+                                    log continues it
+              --to <N>              Up to this index, which is left out. Witnesses have cosigned the newest
+                                    checkpoint, and not the one that is then made
+              --redact              Leave the payloads out: leaves and proofs alone
+              --force               Replace OUT if it is there already
+              --registry <DIR>      The log's directory [default: this machine's own, ~/.oacp/log]
+              --json                Print JSON on one line, with a stable schema, instead of text
+          -q, --quiet               Print no progress, no notes and no summary
+          -h, --help                Print help
+    "#]]);
+    session.check(
+        &["witness", "--help"],
+        expect![[r#"
+        $ oacp witness --help
+        Witnesses: this machine as one for others, and those of its own log
+
+        Usage: oacp witness [OPTIONS] <COMMAND>
+
+        Commands:
+          serve   Cosign the checkpoints of logs, each only if it continues the one before
+          key     This witness's name and keys: what a log's operator gives to `oacp witness add`
+          add     Let a witness cosign this machine's log
+          remove  Let it no more
+
+        Options:
+              --json   Print JSON on one line, with a stable schema, instead of text
+          -q, --quiet  Print no progress, no notes and no summary
+          -h, --help   Print help
+    "#]],
+    );
+    session.check(&["witness", "serve", "--help"], expect![[r#"
+        $ oacp witness serve --help
+        Cosign the checkpoints of logs, each only if it continues the one before
+
+        Usage: oacp witness serve [OPTIONS] <--log <VKEY>|--policy <FILE>>
+
+        Options:
+              --listen <ADDRESS:PORT>  Where to listen. TLS is not spoken: on the open network a proxy that
+                                       does stands in front [default: 127.0.0.1:[port]]
+              --log <VKEY>             A log to watch, by its key: `oacp log status` and `oacp log init`
+                                       print it. Can be given several times
+              --policy <FILE>          The logs of a policy to watch
+              --name <NAME>            What the witness is called, for ever: a URL without its scheme
+                                       [default: witness.local/ and a part of its key's id]
+              --dir <DIR>              What the witness remembers; its keys lie beside it [default:
+                                       ~/.oacp/witness]
+              --json                   Print JSON on one line, with a stable schema, instead of text
+          -q, --quiet                  Print no progress, no notes and no summary
+          -h, --help                   Print help
+    "#]]);
+}
+
+#[test]
 fn usage_errors_end_with_3_and_a_suggestion() {
     let session = Session::new("usage");
     session.check(

@@ -19,13 +19,16 @@ fn json(session: &Session, arguments: &[&str]) -> Value {
 #[test]
 fn a_run_is_logged_and_its_bundle_shows_it() {
     let session = with_agent("log-run");
-    session.check(&["run", "agent.py", "-i", "42", "-b", "run.json"], expect![[r#"
+    session.check(
+        &["run", "agent.py", "-i", "42", "-b", "run.json"],
+        expect![[r#"
         $ oacp run agent.py -i 42 -b run.json
         {"answer":42}
         !    info | working
         ! logged as entry 1 of oacp.local/[key] (2 entries)
         ! ok · [took] · [fuel] · oacp verify ~/run.json
-    "#]]);
+    "#]],
+    );
     session.check(&["verify", "run.json"], expect![[r#"
         $ oacp verify run.json
         [id]  agent 82f3edd510cb (agent.py)
@@ -99,18 +102,25 @@ fn a_run_is_logged_and_its_bundle_shows_it() {
 
         private content: events, input, output, source  oacp show --redact OUT leaves it out
     "#]]);
-    session.check(&["log", "status"], expect![[r#"
+    session.check(
+        &["log", "status"],
+        expect![[r#"
         $ oacp log status
         oacp.local/[key]  in ~/oacp/log
           entries     3  (1 execution, 1 delegation, 1 close)
+          key         oacp.local/[key]+[vkey]
           checkpoint  3 entries
-    "#]]);
-    session.check(&["log", "find"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "find"],
+        expect![[r#"
         $ oacp log find
              0  delegation  [id]  [time]
              1  execution   [id]  [time]  ok  agent 82f3edd510cb  local uid [uid]
              2  close       [id]  [time]
-    "#]]);
+    "#]],
+    );
     let answer = json(&session, &["run", "agent.py", "--json"]);
     assert_eq!(answer["logged"]["status"], "logged");
     assert_eq!(answer["logged"]["index"], 4);
@@ -126,22 +136,31 @@ fn the_first_run_makes_the_log() {
     let session = with_agent("log-first");
     std::fs::remove_file(session.path("oacp/log.key")).unwrap();
     std::fs::remove_file(session.path("oacp/log.policy")).unwrap();
-    session.check(&["log", "status"], expect![[r#"
+    session.check(
+        &["log", "status"],
+        expect![[r#"
         $ oacp log status
         ! error: there is no log in ~/oacp/log
         !   hint: the first `oacp run` makes one, and so does `oacp log init`
         exit 2
-    "#]]);
-    session.check(&["run", "agent.py", "-q"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["run", "agent.py", "-q"],
+        expect![[r#"
         $ oacp run agent.py -q
         {"answer":null}
         !    info | working
-    "#]]);
-    session.check(&["log", "policy"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "policy"],
+        expect![[r#"
         $ oacp log policy
         log oacp.local/[key]+[vkey]
         quorum none
-    "#]]);
+    "#]],
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -165,12 +184,15 @@ fn the_first_run_makes_the_log() {
 #[test]
 fn a_log_has_a_name_of_its_own_before_its_first_entry() {
     let session = with_agent("log-init");
-    session.check(&["log", "init"], expect![[r#"
+    session.check(
+        &["log", "init"],
+        expect![[r#"
         $ oacp log init
         there is the log oacp.local/[key] in ~/oacp/log
         oacp.local/[key]+[vkey]
         ~/oacp/log.policy
-    "#]]);
+    "#]],
+    );
     session.check(
         &["log", "init", "--origin", "log.example/builds"],
         expect![[r#"
@@ -180,19 +202,25 @@ fn a_log_has_a_name_of_its_own_before_its_first_entry() {
             ~/oacp/log.policy
         "#]],
     );
-    session.check(&["run", "agent.py"], expect![[r#"
+    session.check(
+        &["run", "agent.py"],
+        expect![[r#"
         $ oacp run agent.py
         {"answer":null}
         !    info | working
         ! logged as entry 1 of log.example/builds (2 entries)
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]]);
-    session.check(&["log", "init", "--origin", "log.example/other"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "init", "--origin", "log.example/other"],
+        expect![[r#"
         $ oacp log init --origin log.example/other
         ! error: there is a log in ~/oacp/log already, and its name is `log.example/builds`
         !   hint: a log keeps its name; name another directory with --registry
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(&["log", "init", "--origin", "a b"], expect![[r#"
         $ oacp log init --origin a b
         ! error: invalid value 'a b' for '--origin <NAME>': not a log origin: expected 1 to 256 printable ASCII characters without spaces
@@ -214,7 +242,10 @@ fn a_stranger_checks_the_proof_by_the_trust_file() {
         "#]],
     );
     let trust = String::from_utf8(session.read("node.trust.yaml")).unwrap();
-    assert!(trust.contains("log_policy: |\n  log oacp.local/"), "{trust}");
+    assert!(
+        trust.contains("log_policy: |\n  log oacp.local/"),
+        "{trust}"
+    );
     let stranger = |arguments: &[&str]| {
         let output = session
             .command(arguments)
@@ -230,7 +261,10 @@ fn a_stranger_checks_the_proof_by_the_trust_file() {
     };
     let report = stranger(&["verify", "run.json", "--trust", "node.trust.yaml"]);
     assert!(report.contains("PASS         logged"), "{report}");
-    assert!(report.contains("verified: signed for node `build-1`, logged, run again"), "{report}");
+    assert!(
+        report.contains("verified: signed for node `build-1`, logged, run again"),
+        "{report}"
+    );
     // Without the log's key the level cannot be checked.
     session.stdout(&["key", "export", "node.yaml", "--name", "build-1"]);
     let bare: String = String::from_utf8(session.read("node.yaml"))
@@ -243,7 +277,7 @@ fn a_stranger_checks_the_proof_by_the_trust_file() {
     session.check(&["verify", "run.json", "--trust", "bare.yaml"], expect![[r#"
         $ oacp verify run.json --trust bare.yaml
         ! not checked: level FULL needs a log policy, and the trust file has none (log_policy_missing)
-        !   hint: a log is trusted by its policy: get it from whoever runs the log (`oacp log policy` there), and put it under `log_policy` of the trust file
+        !   hint: get the log's policy from whoever runs it (`oacp log policy` there), and put it under `log_policy` of the trust file; `oacp key export` there writes one that has it
         exit 2
     "#]]);
 }
@@ -335,32 +369,44 @@ fn level_full_is_announced_run_and_proven() {
 
         private content: events, input, output, source  oacp show --redact OUT leaves it out
     "#]]);
-    session.check(&["log", "find", "--kind", "begin"], expect![[r#"
+    session.check(
+        &["log", "find", "--kind", "begin"],
+        expect![[r#"
         $ oacp log find --kind begin
              1  begin       [id]  [time]  agent 82f3edd510cb
-    "#]]);
-    session.check(&["replay", "run.json"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["replay", "run.json"],
+        expect![[r#"
         $ oacp replay run.json
         confirmed: output, outcome, every event and the fuel are the same
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_not_to_be_logged_is_not() {
     let session = with_agent("log-none");
-    session.check(&["run", "agent.py", "--registry", "none", "-b", "run.json"], expect![[r#"
+    session.check(
+        &["run", "agent.py", "--registry", "none", "-b", "run.json"],
+        expect![[r#"
         $ oacp run agent.py --registry none -b run.json
         {"answer":null}
         !    info | working
         ! ok · [took] · [fuel] · oacp verify ~/run.json
-    "#]]);
+    "#]],
+    );
     assert!(!session.path("oacp/log").exists());
-    session.check(&["log", "prove", "run.json"], expect![[r#"
+    session.check(
+        &["log", "prove", "run.json"],
+        expect![[r#"
         $ oacp log prove run.json
         ! error: the bundle is for no log: its run was not to be logged
         !   hint: the log is named in what is signed, and cannot be changed
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(
         &["run", "agent.py", "--registry", "none", "--level", "full"],
         expect![[r#"
@@ -370,7 +416,10 @@ fn what_is_not_to_be_logged_is_not() {
             exit 2
         "#]],
     );
-    let answer = json(&session, &["run", "agent.py", "--registry", "none", "--json"]);
+    let answer = json(
+        &session,
+        &["run", "agent.py", "--registry", "none", "--json"],
+    );
     assert_eq!(answer["logged"]["status"], "not_logged");
 }
 
@@ -382,34 +431,82 @@ fn a_log_may_be_in_a_directory_of_its_own() {
         "attestation: { registry: ./registry, level: full, retention_days: 30 }\n",
     );
     let run = ["run", "agent.py", "--config", "oacp.yaml", "-b", "run.json"];
-    session.check(&run, expect![[r#"
+    session.check(
+        &run,
+        expect![[r#"
         $ oacp run agent.py --config oacp.yaml -b run.json
         {"answer":null}
         ! made the log oacp.local/[key] in ~/registry
         !    info | working
         ! logged as entry 2 of oacp.local/[key] (3 entries)
         ! ok · [took] · [fuel] · oacp verify ~/run.json
-    "#]]);
+    "#]],
+    );
     assert!(session.path("registry.key").exists() && session.path("registry/head").exists());
     assert!(!session.path("oacp/log").exists());
-    session.check(&["log", "status", "--registry", "registry"], expect![[r#"
+    session.check(
+        &["log", "status", "--registry", "registry"],
+        expect![[r#"
         $ oacp log status --registry registry
         oacp.local/[key]  in ~/registry
           entries     4  (1 execution, 1 delegation, 1 begin, 1 close)
+          key         oacp.local/[key]+[vkey]
           checkpoint  4 entries
-    "#]]);
-    session.check(&["log", "status", "--config", "oacp.yaml"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "status", "--config", "oacp.yaml"],
+        expect![[r#"
         $ oacp log status --config oacp.yaml
         oacp.local/[key]  in ~/registry
           entries     4  (1 execution, 1 delegation, 1 begin, 1 close)
+          key         oacp.local/[key]+[vkey]
           checkpoint  4 entries
-    "#]]);
+    "#]],
+    );
     // The trust of this machine is in its own log, and in registries that were added.
     session.check(&["verify", "run.json", "--no-replay"], expect![[r#"
         $ oacp verify run.json --no-replay
-        ! not checked: level FULL needs a log policy, and the trust file has none (log_policy_missing)
-        !   hint: a log is trusted by its policy: get it from whoever runs the log (`oacp log policy` there), and put it under `log_policy` of the trust file
-        exit 2
+        [id]  agent 82f3edd510cb (agent.py)
+        [time] · ok · STANDARD · FULL
+
+        PASS         signature valid  signed by a key that node `this machine` delegated to, which is this machine's own
+        NOT CHECKED  execution proof  not run again: --no-replay
+        PASS         logged           at index 2 of `oacp.local/[key]`, by a checkpoint of 3 entries that the log signed and no witness cosigned
+        NOT CHECKED  time validity    no witness's time is in the bundle; the timestamp is the node's own
+
+        1. Who could have written or altered it?
+           independently re-checkable: whoever holds the key of node `this machine` or the sandbox key that it delegated to; nobody else
+
+        2. Was it captured while running, or assembled after?
+           supplier assertion: the signer says while running; the log has its begin at index 1, before it at 2
+
+        3. Is the subject named precisely enough to re-check?
+           independently re-checkable: agent, input, output and events are in the bundle, and match the digests that were signed
+
+        4. Would an omission be visible?
+           supplier assertion: within this run: no event can be left out after signing. A run that was begun in the log and left out is visible there; one that was not begun there is not
+
+        5. What happened when recording or delivery failed?
+           supplier assertion: this run was begun in the log, at index 1: without its statement, it would stand there as begun and not ended
+
+        6. Can whoever checks it also forge it?
+           supplier assertion: yes: this machine holds the node's key
+
+        NOT CHECKED
+          · that others were shown the same log: no witness cosigned it
+          · whether later statements of the sandbox were left out
+          · the nonce: the caller expected none
+          · the truth of tool results
+          · the choice of the seed and the clock
+          · who asked: the principal is the node's claim
+          · the isolation: the node's claim, without evidence
+          · the wall time
+          · whether other runs were begun in the log and never stated: it was not searched
+          · whether other runs were never begun in the log
+        warning: no trust file: only this machine's own node is trusted
+
+        verified: signed for node `this machine`, logged, not run again: --no-replay; 10 things not checked
     "#]]);
     let policy = session.stdout(&["log", "policy", "--registry", "registry"]);
     session.write("log.policy", policy);
@@ -455,24 +552,36 @@ fn entries_are_found_by_what_they_say() {
                  4  execution   [id]  [time]  guest_error  agent 1f80d2a8c205  local uid [uid]
         "#]],
     );
-    let agent = json(&session, &["log", "find", "--outcome", "guest_error", "--json"]);
+    let agent = json(
+        &session,
+        &["log", "find", "--outcome", "guest_error", "--json"],
+    );
     let agent = agent["entries"][0]["agent"].as_str().unwrap().to_owned();
     let found = json(&session, &["log", "find", "--agent", &agent, "--json"]);
     assert_eq!(found["entries"].as_array().unwrap().len(), 1);
-    session.check(&["log", "find", "-n", "2"], expect![[r#"
+    session.check(
+        &["log", "find", "-n", "2"],
+        expect![[r#"
         $ oacp log find -n 2
              0  delegation  [id]  [time]
              1  execution   [id]  [time]  ok  agent 82f3edd510cb  local uid [uid]
         ! there may be more: --after 1
-    "#]]);
-    session.check(&["log", "find", "--after", "7"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "find", "--after", "7"],
+        expect![[r#"
         $ oacp log find --after 7
              8  close       [id]  [time]
-    "#]]);
-    session.check(&["log", "find", "--until", "2020-01-01"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "find", "--until", "2020-01-01"],
+        expect![[r#"
         $ oacp log find --until 2020-01-01
         ! nothing is found
-    "#]]);
+    "#]],
+    );
     session.check(&["log", "find", "--since", "yesterday"], expect![[r#"
         $ oacp log find --since yesterday
         ! error: invalid value 'yesterday' for '--since <TIME>': expected a day, as 2026-11-22, or a time, as [time]
@@ -487,11 +596,14 @@ fn entries_are_found_by_what_they_say() {
         ! For more information, try '--help'.
         exit 3
     "#]]);
-    session.check(&["log", "entry", "99"], expect![[r#"
+    session.check(
+        &["log", "entry", "99"],
+        expect![[r#"
         $ oacp log entry 99
         ! error: the log has 9 entries
         exit 2
-    "#]]);
+    "#]],
+    );
     let entry = json(&session, &["log", "entry", "1", "--json"]);
     assert_eq!(entry["leaf"]["kind"], "execution");
     assert_eq!(entry["leaf"]["sequence"], 0);
@@ -557,18 +669,24 @@ fn an_execution_is_verified_by_its_id() {
         verified: signed for node `this machine`, logged, not run again: the bundle withholds the recording; 13 things not checked
     "#]]);
     let unknown = "01940000-0000-7000-8000-000000000000";
-    session.check(&["verify", unknown], expect![[r#"
+    session.check(
+        &["verify", unknown],
+        expect![[r#"
         $ oacp verify [id]
         ! error: the log oacp.local/[key] has no execution `[id]`
         !   hint: `oacp log find` lists what is there; --registry names another log
         exit 2
-    "#]]);
-    session.check(&["verify", "agent.py", "--registry", "oacp/log"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["verify", "agent.py", "--registry", "oacp/log"],
+        expect![[r#"
         $ oacp verify agent.py --registry oacp/log
         ! error: `agent.py` is not an execution's id, and nothing else is looked up in a registry
         !   hint: to verify a file, leave --registry out
         exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -577,14 +695,20 @@ fn proofs_are_added_and_the_first_is_kept() {
     session.stdout(&["run", "agent.py", "-b", "run.json"]);
     let first = session.json("run.json")["proofs"]["execution"][0].clone();
     session.stdout(&["run", "agent.py"]);
-    session.check(&["log", "prove", "run.json"], expect![[r#"
+    session.check(
+        &["log", "prove", "run.json"],
+        expect![[r#"
         $ oacp log prove run.json
         proven: entry 1 of oacp.local/[key] (6 entries)
-    "#]]);
-    session.check(&["log", "prove", "run.json"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "prove", "run.json"],
+        expect![[r#"
         $ oacp log prove run.json
         proven already: entry 1 of oacp.local/[key] (6 entries)
-    "#]]);
+    "#]],
+    );
     let proofs = session.json("run.json")["proofs"]["execution"].clone();
     assert_eq!(proofs.as_array().unwrap().len(), 2);
     assert_eq!(proofs[0], first);
@@ -599,34 +723,55 @@ fn holds_are_laid_listed_and_released() {
     let session = with_agent("log-hold");
     session.stdout(&["run", "agent.py"]);
     session.check(
-        &["log", "hold", "add", "case-7", "--outcome", "ok", "--since", "2026-01-01"],
+        &[
+            "log",
+            "hold",
+            "add",
+            "case-7",
+            "--outcome",
+            "ok",
+            "--since",
+            "2026-01-01",
+        ],
         expect![[r#"
             $ oacp log hold add case-7 --outcome ok --since 2026-01-01
             laid the hold case-7
         "#]],
     );
-    session.check(&["log", "hold", "add", "case-7"], expect![[r#"
+    session.check(
+        &["log", "hold", "add", "case-7"],
+        expect![[r#"
         $ oacp log hold add case-7
         ! error: there is a hold `case-7` already
         !   hint: `oacp log hold list` lists them
         exit 3
-    "#]]);
+    "#]],
+    );
     session.stdout(&["log", "hold", "add", "all"]);
-    session.check(&["log", "hold", "list"], expect![[r#"
+    session.check(
+        &["log", "hold", "list"],
+        expect![[r#"
         $ oacp log hold list
         case-7  since [time]  from [time], outcome ok
         all  since [time]  everything
-    "#]]);
-    session.check(&["log", "hold", "release", "case-7"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "hold", "release", "case-7"],
+        expect![[r#"
         $ oacp log hold release case-7
         released the hold case-7
-    "#]]);
-    session.check(&["log", "hold", "release", "case-7"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "hold", "release", "case-7"],
+        expect![[r#"
         $ oacp log hold release case-7
         ! error: there is no hold `case-7`
         !   hint: `oacp log hold list` lists them
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(
         &["log", "prune", "--retention-days", "1", "--dry-run"],
         expect![[r#"
@@ -634,7 +779,9 @@ fn holds_are_laid_listed_and_released() {
             would prune 0 payloads, [size]
         "#]],
     );
-    session.check(&["log", "prune"], expect![[r#"
+    session.check(
+        &["log", "prune"],
+        expect![[r#"
         $ oacp log prune
         ! error: the following required arguments were not provided:
         !   --retention-days <N>
@@ -643,21 +790,28 @@ fn holds_are_laid_listed_and_released() {
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn damage_is_found_and_an_index_is_made_anew() {
     let session = with_agent("log-fsck");
     session.stdout(&["run", "agent.py"]);
-    session.check(&["log", "fsck"], expect![[r#"
+    session.check(
+        &["log", "fsck"],
+        expect![[r#"
         $ oacp log fsck
         sound: 3 entries lead to the signed root; 3 payloads compared
-    "#]]);
-    session.check(&["log", "reindex"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "reindex"],
+        expect![[r#"
         $ oacp log reindex
         indexed 3 entries
-    "#]]);
+    "#]],
+    );
     assert_eq!(
         json(&session, &["log", "find", "--json"])["entries"]
             .as_array()

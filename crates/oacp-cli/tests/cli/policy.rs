@@ -218,7 +218,7 @@ fn what_is_accepted_is_shown_in_full_with_the_programs_that_it_starts() {
             oacp.yaml grants
               file_write /tmp/*
               network api.example.com:443
-              network 127.0.0.1:[port] (also in a private network)
+              network 127.0.0.1:80 (also in a private network)
               network never 10.0.0.0/8
               env LANG
               secret TOKEN into the header `authorization` of api.example.com:443

@@ -25,6 +25,10 @@ fn private(session: &Session, file: &str, text: &str) {
 
 impl Registry {
     fn begin(name: &str, session: &Session) -> Self {
+        Self::begin_at(name, session, "127.0.0.1:0")
+    }
+
+    fn begin_at(name: &str, session: &Session, address: &str) -> Self {
         let operator = Session::new(&format!("{name}-operator"));
         operator.stdout(&["log", "init", "--origin", "log.example/1"]);
         let trust = session.stdout(&["key", "export", "--name", "build-1"]);
@@ -44,12 +48,12 @@ impl Registry {
             operator,
             server: None,
         };
-        registry.serve();
+        registry.serve(address);
         registry
     }
 
-    fn serve(&mut self) {
-        let server = self.operator.server(&[
+    fn serve(&mut self, address: &str) {
+        let arguments = [
             "log",
             "serve",
             "--append-token",
@@ -58,8 +62,10 @@ impl Registry {
             "read.token",
             "--nodes",
             "nodes.yaml",
-        ]);
-        self.server = Some(server);
+            "--retention-days",
+            "30",
+        ];
+        self.server = Some(self.operator.server_at(&arguments, address));
     }
 
     fn url(&self) -> String {
@@ -69,7 +75,10 @@ impl Registry {
 
 fn with_agent(name: &str) -> Session {
     let session = Session::with_runtimes(name);
-    session.write("agent.py", "def run(input):\n    return {'answer': input}\n");
+    session.write(
+        "agent.py",
+        "def run(input):\n    return {'answer': input}\n",
+    );
     session
 }
 
@@ -92,7 +101,16 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
         "#]],
     );
     session.check(
-        &["run", "agent.py", "--registry", &url, "--level", "full", "-b", "run.json"],
+        &[
+            "run",
+            "agent.py",
+            "--registry",
+            &url,
+            "--level",
+            "full",
+            "-b",
+            "run.json",
+        ],
         expect![[r#"
             $ oacp run agent.py --registry http://127.0.0.1:[port] --level full -b run.json
             {"answer":null}
@@ -150,20 +168,28 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
     let shown: Value =
         serde_json::from_str(&session.stdout(&["show", "run.json", "--json"])).unwrap();
     let id = shown["statement"]["execution_id"].as_str().unwrap();
-    session.stdout(&["key", "export", "trust.yaml", "--log-policy", "registry.policy"]);
+    session.stdout(&[
+        "key",
+        "export",
+        "trust.yaml",
+        "--log-policy",
+        "registry.policy",
+        "--name",
+        "build-1",
+    ]);
     let look_up = ["verify", id, "--registry", &url, "--trust", "trust.yaml"];
     session.check(&[&look_up[..], &["--read-token", "read.token"]].concat(), expect![[r#"
         $ oacp verify [id] --registry http://127.0.0.1:[port] --trust trust.yaml --read-token read.token
         [id]  agent 74819aeaaae8 (agent.py)
         [time] · ok · STANDARD · FULL
 
-        PASS         signature valid  signed by a key that node `node-15f93620` delegated to, which the trust file names
+        PASS         signature valid  signed by a key that node `build-1` delegated to, which the trust file names
         NOT CHECKED  execution proof  the bundle withholds the recording
         PASS         logged           at index 2 of `log.example/1`, by a checkpoint of 4 entries that the log signed and no witness cosigned
         NOT CHECKED  time validity    no witness's time is in the bundle; the timestamp is the node's own
 
         1. Who could have written or altered it?
-           independently re-checkable: whoever holds the key of node `node-15f93620` or the sandbox key that it delegated to; nobody else
+           independently re-checkable: whoever holds the key of node `build-1` or the sandbox key that it delegated to; nobody else
 
         2. Was it captured while running, or assembled after?
            supplier assertion: the signer says while running; the log has its begin at index 1, before it at 2
@@ -197,14 +223,17 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
           · whether other runs were begun in the log and never stated: it was not searched
           · whether other runs were never begun in the log
 
-        verified: signed for node `node-15f93620`, logged, not run again: the bundle withholds the recording; 15 things not checked
+        verified: signed for node `build-1`, logged, not run again: the bundle withholds the recording; 15 things not checked
     "#]]);
-    session.check(&look_up, expect![[r#"
+    session.check(
+        &look_up,
+        expect![[r#"
         $ oacp verify [id] --registry http://127.0.0.1:[port] --trust trust.yaml
         ! error: the registry at `http://127.0.0.1:[port]` says: the read token is needed
         !   hint: give its read token with --read-token FILE
         exit 2
-    "#]]);
+    "#]],
+    );
     session.check(
         &["log", "find", "--kind", "execution", "--registry", &url, "--read-token", "read.token"],
         expect![[r#"
@@ -212,34 +241,50 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
                  2  execution   [id]  [time]  ok  agent 74819aeaaae8  local uid [uid]
         "#]],
     );
-    session.check(&["log", "status", "--registry", &url], expect![[r#"
+    session.check(
+        &["log", "status", "--registry", &url],
+        expect![[r#"
         $ oacp log status --registry http://127.0.0.1:[port]
         log.example/1  at http://127.0.0.1:[port]
           checkpoint  4 entries
           it says
             {
+              "cosigning": null,
               "indexed": 4,
               "origin": "log.example/1",
               "published": 4,
+              "retention_days": 30,
               "size": 4,
               "stopped": false
             }
-    "#]]);
-    session.check(&["log", "entry", "0", "--registry", &url, "--payload"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "entry", "0", "--registry", &url, "--payload"],
+        expect![[r#"
         $ oacp log entry 0 --registry http://127.0.0.1:[port] --payload
         ! error: the registry at `http://127.0.0.1:[port]` says: the read token is needed
         !   hint: give its read token with --read-token FILE
         exit 2
-    "#]]);
+    "#]],
+    );
+}
+
+/// An address that is given to nobody who asks for any, so that it is free again later.
+#[cfg(unix)]
+fn fixed_address() -> String {
+    let mut ports = 20_000..30_000_u16;
+    let free = ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    format!("127.0.0.1:{}", free.unwrap())
 }
 
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_sent_waits_and_is_sent_later() {
     let session = with_agent("spool");
-    let mut registry = Registry::begin("spool", &session);
+    let address = fixed_address();
+    let mut registry = Registry::begin_at("spool", &session, &address);
     let url = registry.url();
-    let port = url.rsplit(':').next().unwrap().to_owned();
     assert!(registry.server.take().unwrap().end().success());
     let to = [
         "--registry",
@@ -262,7 +307,7 @@ fn what_cannot_be_sent_waits_and_is_sent_later() {
         !   cause: the log `log.example/1` cannot be reached
         !   cause: no reply from `http://127.0.0.1:[port]/status`
         !   cause: `http://127.0.0.1:[port]`: connection refused
-        !   hint: nothing was run; `oacp log status` says how the log and its witnesses are, and --level execution does not wait for them
+        !   hint: nothing was run; `oacp log status --registry http://127.0.0.1:[port]` says how the log and its witnesses are, and --level execution does not wait for them
         exit 2
     "#]]);
     session.check(&["log", "sync"], expect![[r#"
@@ -270,33 +315,37 @@ fn what_cannot_be_sent_waits_and_is_sent_later() {
         ! not sent: 3 entries for http://127.0.0.1:[port]: the log `log.example/1` cannot be reached: no reply from `http://127.0.0.1:[port]/status`: `http://127.0.0.1:[port]`: connection refused
         exit 2
     "#]]);
-    session.check(&["log", "prove", "run.json"], expect![[r#"
-        $ oacp log prove run.json
-        ! error: the log `log.example/1` cannot be reached
-        !   cause: no reply from `http://127.0.0.1:[port]/proof/sha256:e43d3ca045ddb38a5d6762464b2d9ea928d94b2a8a436eff1acabf3dfb15d79a?wait=30`
-        !   cause: `http://127.0.0.1:[port]`: connection refused
-        exit 2
-    "#]]);
-
-    registry.server = Some(registry.operator.server_at(
-        &[
-            "log", "serve", "--append-token", "append.token", "--nodes", "nodes.yaml",
-        ],
-        &format!("127.0.0.1:{port}"),
-    ));
-    session.check(&["log", "sync"], expect![[r#"
+    registry.serve(&address);
+    session.check(
+        &["log", "sync"],
+        expect![[r#"
         $ oacp log sync
         sent 3 entries to http://127.0.0.1:[port]: entries 0 to 2
-    "#]]);
-    session.check(&["log", "sync"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "sync"],
+        expect![[r#"
         $ oacp log sync
         ! nothing waits
-    "#]]);
-    session.check(&["log", "prove", "run.json"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "prove", "run.json"],
+        expect![[r#"
         $ oacp log prove run.json
         proven: entry 1 of log.example/1 (3 entries)
-    "#]]);
-    session.stdout(&["key", "export", "trust.yaml", "--log-policy", "registry.policy"]);
+    "#]],
+    );
+    session.stdout(&[
+        "key",
+        "export",
+        "trust.yaml",
+        "--log-policy",
+        "registry.policy",
+        "--name",
+        "build-1",
+    ]);
     let report = session.stdout(&["verify", "run.json", "--trust", "trust.yaml"]);
     assert!(report.contains("PASS         logged"), "{report}");
 }
@@ -307,37 +356,86 @@ fn a_log_is_watched_and_copied() {
     let registry = Registry::begin("follow", &session);
     let url = registry.url();
     session.stdout(&[
-        "log", "add", &url, "--log-policy", "registry.policy", "--token", "append.token",
+        "log",
+        "add",
+        &url,
+        "--log-policy",
+        "registry.policy",
+        "--token",
+        "append.token",
     ]);
     session.stdout(&["run", "agent.py", "--registry", &url]);
-    session.check(&["log", "monitor", &url, "--entries"], expect![[r#"
+    session.check(
+        &["log", "monitor", &url, "--entries"],
+        expect![[r#"
         $ oacp log monitor http://127.0.0.1:[port] --entries
-        entry 0  delegation  sha256:d4bf74e8002a21ab02e300bb84be13a6c8c78e66511699e9f65f1460abdd4174
-        entry 1  execution  sha256:dcc7ac6701bdfe9e985a6a6149beffb953baa0922352f0b5b348d975e9ec97a2
-        entry 2  close  sha256:56e5cc94f65dad10600737979b25d16556f55a8361012989296ca9c71637f6c5
+        entry 0  delegation  [commitment]
+        entry 1  execution  [commitment]
+        entry 2  close  [commitment]
         seen: 3 entries of log.example/1, 3 new
-    "#]]);
-    session.check(&["log", "monitor", &url], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "monitor", &url],
+        expect![[r#"
         $ oacp log monitor http://127.0.0.1:[port]
         seen: 3 entries of log.example/1, 0 new
-    "#]]);
-    session.check(&["log", "mirror", &url, "copy", "-q"], expect![[r#"
+    "#]],
+    );
+    let bundles = ["--expect", "oacp/runs"];
+    let watch = [&["log", "monitor", &url, "--dir", "own"], &bundles[..]].concat();
+    session.check(
+        &watch,
+        expect![[r#"
+        $ oacp log monitor http://127.0.0.1:[port] --dir own --expect oacp/runs
+        seen: 3 entries of log.example/1, 3 new
+    "#]],
+    );
+    // Somebody else has the node's key: a delegation of which its owner has no bundle.
+    let runs = session.path("oacp/runs");
+    session.stdout(&[
+        "run",
+        "agent.py",
+        "--registry",
+        &url,
+        "-b",
+        "elsewhere.json",
+    ]);
+    session.check(
+        &watch,
+        expect![[r#"
+        $ oacp log monitor http://127.0.0.1:[port] --dir own --expect oacp/runs
+        odd: entry 3 is by the key [keyid], and its owner does not know of it
+        seen: 6 entries of log.example/1, 3 new
+        exit 1
+    "#]],
+    );
+    std::fs::copy(session.path("elsewhere.json"), runs.join("elsewhere.json")).unwrap();
+    session.stdout(&watch);
+
+    session.check(
+        &["log", "mirror", &url, "copy", "-q"],
+        expect![[r#"
         $ oacp log mirror http://127.0.0.1:[port] copy -q
-        copied: 3 entries of log.example/1 are in copy, 3 new
-    "#]]);
+        copied: 6 entries of log.example/1 are in copy, 6 new
+    "#]],
+    );
     session.stdout(&["run", "agent.py", "--registry", &url]);
-    session.check(&["log", "mirror", &url, "copy", "-q"], expect![[r#"
+    session.check(
+        &["log", "mirror", &url, "copy", "-q"],
+        expect![[r#"
         $ oacp log mirror http://127.0.0.1:[port] copy -q
-        copied: 6 entries of log.example/1 are in copy, 3 new
-    "#]]);
+        copied: 9 entries of log.example/1 are in copy, 3 new
+    "#]],
+    );
     assert_eq!(
         session.read("copy/checkpoint"),
         registry.operator.read("oacp/log/checkpoint")
     );
     session.check(&["log", "monitor", "http://127.0.0.1:1"], expect![[r#"
-        $ oacp log monitor http://127.0.0.1:[port]
-        ! error: which log is behind `http://127.0.0.1:[port]` is not known: there is no ~/oacp/registries/127.0.0.1_[port].policy
-        !   hint: get the log's policy from whoever runs it (`oacp log policy` there), and give it once to `oacp log add http://127.0.0.1:[port] --log-policy FILE`, or each time with --log-policy FILE
+        $ oacp log monitor http://127.0.0.1:1
+        ! error: which log is behind `http://127.0.0.1:1` is not known: there is no ~/oacp/registries/127.0.0.1_1.policy
+        !   hint: get the log's policy from whoever runs it (`oacp log policy` there), and give it once to `oacp log add http://127.0.0.1:1 --log-policy FILE`, or each time with --log-policy FILE
         exit 3
     "#]]);
 }
@@ -351,30 +449,29 @@ fn a_configuration_names_a_registry_elsewhere() {
         "attestation:\n  registry: {url}\n  log_policy: registry.policy\n  registry_token: append.token\n  retention_days: 90\n"
     );
     session.write("oacp.yaml", config);
-    session.check(&["policy", "accept", "--yes"], expect![[r#"
-        $ oacp policy accept --yes
-        oacp.yaml grants
-          limits: [size] of memory, [fuel]
-          attestations are sent to http://127.0.0.1:[port]
-          which log that is, is said by ~/registry.policy
-          the registry's token is taken from ~/append.token
-          payloads go from the log after 90 days, those of other projects too; proofs stay
-        accepted oacp.yaml (812dbf766a67): runs in that directory use it until it changes
-    "#]]);
-    session.check(&["run", "agent.py"], expect![[r#"
+    let accepted = session.stdout(&["policy", "accept", "--yes"]);
+    for line in [
+        &format!("  attestations are sent to {url}\n"),
+        "  which log that is, is said by ~/registry.policy\n",
+        "  the registry's token is taken from ~/append.token\n",
+        "  the registry is to keep payloads for 90 days\n",
+    ] {
+        assert!(accepted.contains(line), "{accepted}");
+    }
+    session.check(
+        &["run", "agent.py"],
+        expect![[r#"
         $ oacp run agent.py
         {"answer":null}
         ! logged as entry 1 of log.example/1 (2 entries)
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-        ! note: the registry does not say for how long it keeps payloads, and attestation.retention_days is 90
-    "#]]);
-    session.write(
-        "bad.yaml",
-        "attestation:\n  registry_token: append.token\n",
+        ! note: the registry keeps payloads for 30 days, and attestation.retention_days is 90
+    "#]],
     );
+    session.write("bad.yaml", "attestation:\n  registry_token: append.token\n");
     session.check(&["run", "agent.py", "--config", "bad.yaml"], expect![[r#"
         $ oacp run agent.py --config bad.yaml
-        ! error: bad.yaml:2:19: `attestation.registry_token` is for a registry at a URL, and `attestation.registry` is none
+        ! error: bad.yaml:2:19: `attestation.registry_token` is for a registry at a URL, and `attestation.registry` is not one
         !   hint: a log in a directory has its key and policy beside it; leave this out
         exit 3
     "#]]);

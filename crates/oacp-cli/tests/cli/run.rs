@@ -183,14 +183,12 @@ fn limits_end_a_run_and_say_how_to_raise_them() {
         "#]],
     );
     session.check(
-        &["run", "loop.py", "--level", "full"],
+        &["run", "loop.py", "--level", "full", "--registry", "none"],
         expect![[r#"
-            $ oacp run loop.py --level full
-            ! out_of_fuel: the limit of 10000000000 fuel is spent
-            !   hint: allow more with --fuel N; 1,000,000 are a millisecond
-            ! logged as entry 11 of oacp.local/[key] (12 entries)
-            ! out_of_fuel · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-            exit 1
+            $ oacp run loop.py --level full --registry none
+            ! error: level FULL cannot be given here: no transparency log is configured
+            !   hint: let it be logged: leave --registry none out; or give --level execution, or --level basic
+            exit 2
         "#]],
     );
 }

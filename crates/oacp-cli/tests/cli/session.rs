@@ -147,8 +147,13 @@ impl Session {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let said = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{arguments:?}: {line}"));
-        Server { child, said }
+        let said = serde_json::from_str(&line).unwrap_or_default();
+        let server = Server { child, said };
+        assert!(
+            server.said("listening").is_string(),
+            "{arguments:?}: {line}"
+        );
+        server
     }
 
     /// Standard output of a command that succeeds.
@@ -203,9 +208,14 @@ impl Session {
             (r"seed [0-9a-f]{12}", "seed [seed]"),
             (r"runtime    [0-9a-f]{12}", "runtime    [runtime]"),
             (r"uid \d+", "uid [uid]"),
+            (r"\bkey [0-9a-f]{64}", "key [keyid]"),
             (r"\b(oacp|witness)\.local/[0-9a-f]{16}", "$1.local/[key]"),
             (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", "+[vkey]"),
-            (r"127\.0\.0\.1([:_])\d+", "127.0.0.1$1[port]"),
+            (r"127\.0\.0\.1([:_])\d{4,5}", "127.0.0.1$1[port]"),
+            (
+                r"(entry \d+  \w+  |/proof/)sha256:[0-9a-f]{64}",
+                "$1[commitment]",
+            ),
         ];
         rules.iter().fold(text, |text, (pattern, name)| {
             Regex::new(pattern)

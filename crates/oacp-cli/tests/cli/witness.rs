@@ -4,7 +4,10 @@ use crate::session::{Server, Session};
 
 fn with_agent(name: &str) -> Session {
     let session = Session::with_runtimes(name);
-    session.write("agent.py", "def run(input):\n    return {'answer': input}\n");
+    session.write(
+        "agent.py",
+        "def run(input):\n    return {'answer': input}\n",
+    );
     session
 }
 
@@ -12,7 +15,14 @@ fn with_agent(name: &str) -> Session {
 fn witness(name: &str, session: &Session) -> Server {
     let home = Session::new(name);
     home.write("log.policy", session.stdout(&["log", "policy"]));
-    home.server(&["witness", "serve", "--policy", "log.policy", "--name", &format!("w.example/{name}")])
+    home.server(&[
+        "witness",
+        "serve",
+        "--policy",
+        "log.policy",
+        "--name",
+        &format!("w.example/{name}"),
+    ])
 }
 
 fn key(server: &Server) -> &str {
@@ -22,25 +32,45 @@ fn key(server: &Server) -> &str {
 #[test]
 fn witnesses_cosign_what_a_run_is_logged_under() {
     let session = with_agent("witness");
-    let (one, two) = (witness("witness-one", &session), witness("witness-two", &session));
-    session.check(&["witness", "add", "one", key(&one), one.url()], expect![[r#"
+    let (one, two) = (
+        witness("witness-one", &session),
+        witness("witness-two", &session),
+    );
+    session.check(
+        &["witness", "add", "one", key(&one), one.url()],
+        expect![[r#"
         $ oacp witness add one w.example/witness-one+[vkey] http://127.0.0.1:[port]
         1 of 1 have to cosign: one
         ! who trusts this log needs its policy again: oacp log policy, oacp key export
-    "#]]);
-    session.check(&["witness", "add", "two", key(&two), two.url(), "--quorum", "all"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &[
+            "witness",
+            "add",
+            "two",
+            key(&two),
+            two.url(),
+            "--quorum",
+            "all",
+        ],
+        expect![[r#"
         $ oacp witness add two w.example/witness-two+[vkey] http://127.0.0.1:[port] --quorum all
         2 of 2 have to cosign: one, two
         ! who trusts this log needs its policy again: oacp log policy, oacp key export
-    "#]]);
-    session.check(&["log", "policy"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "policy"],
+        expect![[r#"
         $ oacp log policy
         log oacp.local/[key]+[vkey]
         witness one w.example/witness-one+[vkey] http://127.0.0.1:[port]
         witness two w.example/witness-two+[vkey] http://127.0.0.1:[port]
         group witnesses all one two
         quorum witnesses
-    "#]]);
+    "#]],
+    );
     session.check(
         &["run", "agent.py", "--level", "full", "-b", "run.json"],
         expect![[r#"
@@ -122,33 +152,46 @@ fn witnesses_cosign_what_a_run_is_logged_under() {
 
         private content: events, input, output, source  oacp show --redact OUT leaves it out
     "#]]);
-    session.check(&["log", "status"], expect![[r#"
+    session.check(
+        &["log", "status"],
+        expect![[r#"
         $ oacp log status
         oacp.local/[key]  in ~/oacp/log
           entries     4  (1 execution, 1 delegation, 1 begin, 1 close)
+          key         oacp.local/[key]+[vkey]
           checkpoint  3 entries, cosigned by 2 of 2, seen by [time]
-    "#]]);
+    "#]],
+    );
     // At lower levels it is waited for a moment.
-    session.check(&["run", "agent.py"], expect![[r#"
+    session.check(
+        &["run", "agent.py"],
+        expect![[r#"
         $ oacp run agent.py
         {"answer":null}
         ! logged as entry 5 of oacp.local/[key] (6 entries, cosigned by 2 of 2)
         ! ok · [took] · [fuel] · oacp verify ~/oacp/runs/[id].json
-    "#]]);
+    "#]],
+    );
 
     drop(two);
-    session.check(&["witness", "remove", "two"], expect![[r#"
+    session.check(
+        &["witness", "remove", "two"],
+        expect![[r#"
         $ oacp witness remove two
         1 of 1 have to cosign: one
         ! who trusts this log needs its policy again: oacp log policy, oacp key export
-    "#]]);
+    "#]],
+    );
     session.stdout(&["run", "agent.py", "--level", "full"]);
-    session.check(&["witness", "remove", "two"], expect![[r#"
+    session.check(
+        &["witness", "remove", "two"],
+        expect![[r#"
         $ oacp witness remove two
         ! error: the policy has no witness `two`
         !   hint: it has one
         exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -162,44 +205,53 @@ fn a_witness_that_is_away_keeps_no_run_from_ending() {
     session.check(&["run", "agent.py", "-b", "run.json"], expect![[r#"
         $ oacp run agent.py -b run.json
         {"answer":null}
-        ! note: witness `http://127.0.0.1:[port]` does not cosign: no reply from `http://127.0.0.1:[port]/add-checkpoint`: `http://127.0.0.1:[port]`: connection refused
+        ! note: witness `http://127.0.0.1:1` does not cosign: no reply from `http://127.0.0.1:1/add-checkpoint`: `http://127.0.0.1:1`: connection refused
         ! note: the checkpoint of 0 entries is given out without a quorum of witnesses
-        ! logged as entry 1 of oacp.local/[key] (2 entries, cosigned by 0 of 1)
+        ! logged as entry 1 of oacp.local/[key]; too few witnesses have cosigned it yet: `oacp log prove ~/run.json` adds the proofs later
         ! ok · [took] · [fuel] · oacp verify ~/run.json
     "#]]);
     session.check(&["log", "prove", "run.json", "--wait", "1"], expect![[r#"
         $ oacp log prove run.json --wait 1
-        proven: entry 1 of oacp.local/[key] (3 entries)
-        ! note: witness `http://127.0.0.1:[port]` does not cosign: no reply from `http://127.0.0.1:[port]/add-checkpoint`: `http://127.0.0.1:[port]`: connection refused
+        ! note: witness `http://127.0.0.1:1` does not cosign: no reply from `http://127.0.0.1:1/add-checkpoint`: `http://127.0.0.1:1`: connection refused
         ! note: the checkpoint of 3 entries is given out without a quorum of witnesses
-        ! not enough: quorum is not met: 0 of the policy's witnesses cosigned; try again later
+        ! not proven: it is entry 1 of oacp.local/[key], and the newest checkpoint will not do: quorum is not met: 0 of the policy's witnesses cosigned; try again later
         exit 2
     "#]]);
-    session.check(&["log", "status"], expect![[r#"
+    session.check(
+        &["log", "status"],
+        expect![[r#"
         $ oacp log status
         oacp.local/[key]  in ~/oacp/log
           entries     3  (1 execution, 1 delegation, 1 close)
+          key         oacp.local/[key]+[vkey]
           checkpoint  3 entries, cosigned by 0 of 1; the policy is not met
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_witness_has_one_name() {
     let session = Session::new("witness-key");
-    session.check(&["witness", "key"], expect![[r#"
+    session.check(
+        &["witness", "key"],
+        expect![[r#"
         $ oacp witness key
         witness.local/[key]
         witness.local/[key]+[vkey]
         and after quantum computers:
         witness.local/[key]+[vkey]
         ! made the witness witness.local/[key] in ~/oacp/witness
-    "#]]);
-    session.check(&["witness", "key", "--name", "w.example"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["witness", "key", "--name", "w.example"],
+        expect![[r#"
         $ oacp witness key --name w.example
         ! error: this witness is called `witness.local/[key]`, and its keys are for no other name
         !   hint: leave --name out; or name another directory with --dir, for another witness
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(
         &["witness", "key", "--name", "w.example", "--dir", "other"],
         expect![[r#"
@@ -211,7 +263,9 @@ fn a_witness_has_one_name() {
             ! made the witness w.example in other
         "#]],
     );
-    session.check(&["witness", "serve"], expect![[r#"
+    session.check(
+        &["witness", "serve"],
+        expect![[r#"
         $ oacp witness serve
         ! error: the following required arguments were not provided:
         !   <--log <VKEY>|--policy <FILE>>
@@ -220,7 +274,8 @@ fn a_witness_has_one_name() {
         !
         ! For more information, try '--help'.
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(&["witness", "serve", "--log", "log.example+12"], expect![[r#"
         $ oacp witness serve --log log.example+12
         ! error: invalid value 'log.example+12' for '--log <VKEY>': not a verifier key: expected a name, `+`, eight lower-case hex digits, `+`, base64
@@ -240,45 +295,53 @@ fn a_policy_is_edited_and_what_was_written_by_hand_stays() {
     let key = key["key"].as_str().unwrap();
     let policy = String::from_utf8(session.read("oacp/log.policy")).unwrap();
     session.write("oacp/log.policy", format!("# ours\n{policy}"));
-    session.check(&["witness", "add", "one", key], expect![[r#"
+    session.check(
+        &["witness", "add", "one", key],
+        expect![[r#"
         $ oacp witness add one witness.local/[key]+[vkey]
         1 of 1 have to cosign: one
         ! who trusts this log needs its policy again: oacp log policy, oacp key export
-    "#]]);
+    "#]],
+    );
     session.check(&["witness", "add", "two", key], expect![[r#"
         $ oacp witness add two witness.local/[key]+[vkey]
-        ! error: this would be no log policy
-        !   cause: line 4: the same key as in line 3, whatever it is called there
-        !   cause: the same key as in line 3, whatever it is called there
+        ! error: this would be no log policy: line 4: the same key as in line 3, whatever it is called there
         exit 3
     "#]]);
-    session.check(&["witness", "add", "a b", key], expect![[r#"
+    session.check(
+        &["witness", "add", "a b", key],
+        expect![[r#"
         $ oacp witness add a b witness.local/[key]+[vkey]
         ! error: `a b` is not one word
         exit 3
-    "#]]);
-    session.check(&["log", "policy"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["log", "policy"],
+        expect![[r#"
         $ oacp log policy
         # ours
         log oacp.local/[key]+[vkey]
         witness one witness.local/[key]+[vkey]
         group witnesses 1 one
         quorum witnesses
-    "#]]);
+    "#]],
+    );
     let policy = String::from_utf8(session.read("oacp/log.policy")).unwrap();
     session.write("oacp/log.policy", policy.replace("witnesses", "mine"));
-    session.check(&["witness", "remove", "one"], expect![[r#"
+    session.check(
+        &["witness", "remove", "one"],
+        expect![[r#"
         $ oacp witness remove one
         ! error: ~/oacp/log.policy has a rule of its own for who has to cosign
         !   hint: add the line to ~/oacp/log.policy, and the witness to the rule
         exit 3
-    "#]]);
+    "#]],
+    );
     session.write("oacp/log.policy", "lgo x\n");
     session.check(&["log", "policy"], expect![[r#"
         $ oacp log policy
-        ! error: `[dir]/oacp/log.policy` is not a log policy
-        !   cause: line 1: `lgo` is none of `log`, `witness`, `group` and `quorum`
-        !   cause: `lgo` is none of `log`, `witness`, `group` and `quorum`
+        ! error: `[dir]/oacp/log.policy` is not a log policy: line 1: `lgo` is none of `log`, `witness`, `group` and `quorum`
         exit 3
     "#]]);
 }

@@ -1,7 +1,7 @@
 //! Which keys may sign: nodes by their options, sandboxes by the delegations in the log.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use oacp::delegation::Delegation;
 use oacp::entry::{Entry, EntryError, Keys};
@@ -69,20 +69,23 @@ impl Shared {
 
     /// The delegation to a key, as the log has it.
     fn delegation(&self, key: KeyId) -> Option<Arc<Delegation>> {
-        let mut kept = self
-            .delegations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(delegation) = kept.known.get(&key) {
+        if let Some(delegation) = self.delegations().known.get(&key) {
             return Some(Arc::clone(delegation));
         }
         // One that cannot be read is as good as none: its statements are refused.
-        let located = self.index_now().delegation(key).ok()??;
+        let located = self.index_now().ok()?.delegation(key).ok()??;
         let envelope = self.payload(located.index).ok()?;
         let entry = Entry::parse_unverified(&envelope.to_json()).ok()?;
         let (_, _, facts) = entry.into_parts();
         let delegation = facts.delegation?;
-        kept.add(delegation.clone());
+        self.delegations().add(delegation.clone());
         Some(Arc::new(delegation))
+    }
+
+    pub(super) fn delegations(&self) -> MutexGuard<'_, Delegations> {
+        // Whatever a panic left is whole: it is one insertion.
+        self.delegations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

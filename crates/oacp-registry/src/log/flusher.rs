@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 
@@ -104,10 +103,7 @@ impl Shared {
     }
 
     fn remember_delegations(&self, rows: &[Row]) {
-        let mut delegations = self
-            .delegations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut delegations = self.delegations();
         for row in rows {
             let facts = row.facts.as_ref();
             if let Some(delegation) = facts.and_then(|facts| facts.delegation.clone()) {
@@ -118,11 +114,26 @@ impl Shared {
 
     fn fill_index(&self, unindexed: &Receiver<Vec<Row>>) {
         while let Ok(rows) = unindexed.recv() {
-            let Some(first) = rows.first() else { continue };
-            match self.index.add(first.index, &rows) {
-                Ok(through) => self.indexed.change(|state| state.through = through),
-                // What is not in it cannot be told from what is new: better none is taken.
-                Err(error) => return self.stop_index(chain(&error)),
+            if !self.add_to_index(&rows) {
+                return;
+            }
+        }
+    }
+
+    /// Adds rows; if that fails, the log takes no more entries: what is not in the index cannot be told from what is new.
+    pub(super) fn add_to_index(&self, rows: &[Row]) -> bool {
+        let Some(first) = rows.first() else {
+            return true;
+        };
+        match self.index.add(first.index, rows) {
+            Ok(through) => {
+                self.indexed
+                    .change(|state| state.through = state.through.max(through));
+                true
+            }
+            Err(error) => {
+                self.stop_index(chain(&error));
+                false
             }
         }
     }

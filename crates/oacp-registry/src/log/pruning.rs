@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use oacp::digest::Digest;
+use oacp::entry::Entry;
 use oacp::id::{ExecutionId, SandboxId};
 use oacp::leaf::LeafKind;
 use oacp::outcome::Outcome;
@@ -102,13 +103,15 @@ pub struct PrunedSegment {
     pub segment: SegmentNumber,
     /// Its first entry.
     pub first: u64,
-    /// How many entries it has.
+    /// One past its last entry.
+    pub end: u64,
+    /// How many payloads it has: of one that was pruned before, those that were on hold.
     pub entries: u64,
-    /// Entries whose payload stays, because it is on hold.
+    /// Payloads that stay, because they are on hold.
     pub held: u64,
     /// Its bytes.
     pub bytes: u64,
-    /// When its last entry was appended.
+    /// When its last entry was appended; of one that was pruned before, when the last that was on hold was signed.
     pub last: Timestamp,
 }
 
@@ -229,7 +232,7 @@ impl Log {
         if how == Pruning::Done {
             shared.settled()?;
             // Another process finds rows of what is gone in the index, and nowhere else.
-            shared.index_now();
+            shared.index_now()?;
         }
         let (durable, newest) = {
             let sequencer = shared.sequencer();
@@ -246,20 +249,24 @@ impl Log {
             };
             let is_settled = how == Pruning::Told || segment.end() <= durable;
             let is_over = segment.last < before && is_settled;
-            if !is_over && !segment.is_half_pruned {
+            if segment.state == State::Whole && !is_over {
                 continue;
             }
             let held = shared.held_of(&segment, &holds)?;
+            if segment.state == State::Pruned && held.len() == segment.records.len() {
+                continue;
+            }
             gone.push(PrunedSegment {
                 segment: number,
                 first: segment.first,
+                end: segment.end(),
                 entries: segment.records.len() as u64,
                 held: held.len() as u64,
                 bytes: segment.bytes,
                 last: segment.last,
             });
             if how == Pruning::Done {
-                if number == newest {
+                if number == newest && segment.state != State::Pruned {
                     let ended = shared.sequencer().end_segment(number);
                     ended.map_err(|error| write(&segment::name(number), chain(&error)))?;
                 }
@@ -270,18 +277,52 @@ impl Log {
     }
 }
 
-/// A segment that was not pruned, or not to the end.
+/// A segment, or what was kept of it.
 struct Payloads {
     first: u64,
+    ids: Vec<[u8; 16]>,
     records: Vec<Record>,
     last: Timestamp,
     bytes: u64,
-    is_half_pruned: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Whole,
+    /// Its tombstone is there, and so is it: a pruning was cut off.
+    Half,
+    /// Payloads are left that were on hold.
+    Pruned,
 }
 
 impl Payloads {
     fn end(&self) -> u64 {
-        self.first + self.records.len() as u64
+        self.first + self.ids.len() as u64
+    }
+
+    /// What a tombstone keeps.
+    fn kept(tombstone: Tombstone) -> Self {
+        let records: Vec<_> = tombstone
+            .all_held()
+            .iter()
+            .map(|(_, record)| record.clone())
+            .collect();
+        let times = records.iter().filter_map(|record| {
+            let entry = Entry::parse_unverified(&record.payload).ok()?;
+            entry.facts().time
+        });
+        Self {
+            first: tombstone.first,
+            last: times.max().unwrap_or(Timestamp::from_unix_ms(0)),
+            bytes: records
+                .iter()
+                .map(|record| record.payload.len() as u64)
+                .sum(),
+            ids: tombstone.ids,
+            records,
+            state: State::Pruned,
+        }
     }
 }
 
@@ -310,7 +351,12 @@ impl Shared {
         settled.map_err(|error| write("the tiles", chain(&error)))
     }
 
-    /// What a segment holds. `None`: it was pruned, or was begun after `before` and is not over.
+    fn synchronised(&self, name: &str) -> Result<(), PruneError> {
+        let done = self.sequencer().synchronise();
+        done.map_err(|error| write(name, chain(&error)))
+    }
+
+    /// What a segment holds. `None`: it was pruned and nothing of it is kept, or it was begun after `before`.
     fn payloads_of(
         &self,
         number: SegmentNumber,
@@ -321,15 +367,14 @@ impl Shared {
             what: format!("`{name}`"),
             source,
         };
+        let tombstone = Tombstone::read(&*self.storage, number).map_err(io)?;
         let Some(bytes) = self.storage.len(&name).map_err(io)? else {
-            return Ok(None);
+            let kept = tombstone.filter(|tombstone| !tombstone.all_held().is_empty());
+            return Ok(kept.map(Payloads::kept));
         };
-        let is_half_pruned = Tombstone::read(&*self.storage, number)
-            .map_err(io)?
-            .is_some();
         // Whoever asks often, and mostly in vain, reads one header.
         let began = segment::read_header(&*self.storage, number, 0)?.time_ms;
-        if began >= before.unix_ms() && !is_half_pruned {
+        if began >= before.unix_ms() && tombstone.is_none() {
             return Ok(None);
         }
         let (mut offset, mut records, mut first, mut last) = (0, Vec::new(), None, i64::MIN);
@@ -343,10 +388,15 @@ impl Shared {
         let Some(first) = first else { return Ok(None) };
         Ok(Some(Payloads {
             first,
+            ids: records.iter().map(|record| record.id).collect(),
             records,
             last: Timestamp::from_unix_ms(last),
             bytes,
-            is_half_pruned,
+            state: if tombstone.is_some() {
+                State::Half
+            } else {
+                State::Whole
+            },
         }))
     }
 
@@ -360,7 +410,7 @@ impl Shared {
         for hold in holds {
             let mut after = segment.first.checked_sub(1);
             loop {
-                let page = self.index_now().find(&hold.on.query(after))?;
+                let page = self.index_now()?.find(&hold.on.query(after))?;
                 let found = page.rows.iter().map(|row| row.index);
                 held.extend(found.filter(|index| *index < segment.end()));
                 match page.next {
@@ -382,19 +432,18 @@ impl Shared {
         segment: &Payloads,
         held: &[&Record],
     ) -> Result<(), PruneError> {
-        let ids: Vec<_> = segment.records.iter().map(|record| record.id).collect();
         let held: Vec<Record> = held.iter().map(|record| Record::clone(record)).collect();
-        let (bytes, places) = Tombstone::encode(number, segment.first, &ids, &held);
+        let (bytes, places) = Tombstone::encode(number, segment.first, &segment.ids, &held);
         let name = segment::pruned_name(number);
         let at = |name: &str| {
             let name = name.to_owned();
             move |error: io::Error| write(&name, error.to_string())
         };
         self.storage.put(&name, &bytes).map_err(at(&name))?;
-        self.storage.sync().map_err(at(&name))?;
+        self.synchronised(&name)?;
         let gone = segment::name(number);
         self.storage.delete(&gone).map_err(at(&gone))?;
-        self.storage.sync().map_err(at(&gone))?;
+        self.synchronised(&gone)?;
         self.index
             .prune(number, &places)
             .map_err(|error| write("the index", chain(&error)))?;

@@ -250,7 +250,10 @@ impl Log {
         execution: ExecutionId,
     ) -> Result<Option<u64>, ReadError> {
         self.shared.follow();
-        let located = self.shared.index_now().by_id(kind, *execution.as_bytes())?;
+        let located = self
+            .shared
+            .index_now()?
+            .by_id(kind, *execution.as_bytes())?;
         Ok(located.map(|located| located.index))
     }
 
@@ -260,7 +263,7 @@ impl Log {
     /// [`ReadError`].
     pub fn index_of_digest(&self, pae: Digest) -> Result<Option<u64>, ReadError> {
         self.shared.follow();
-        for located in self.shared.index_now().by_digest(&pae)? {
+        for located in self.shared.index_now()?.by_digest(&pae)? {
             if self.leaf(located.index)?.pae == pae {
                 return Ok(Some(located.index));
             }
@@ -274,7 +277,7 @@ impl Log {
     /// [`ReadError`].
     pub fn index_of_delegation(&self, key: KeyId) -> Result<Option<u64>, ReadError> {
         self.shared.follow();
-        let located = self.shared.index_now().delegation(key)?;
+        let located = self.shared.index_now()?.delegation(key)?;
         Ok(located.map(|located| located.index))
     }
 
@@ -292,7 +295,7 @@ impl Log {
     /// [`ReadError`].
     pub fn find(&self, query: &Query) -> Result<Page, ReadError> {
         self.shared.follow();
-        Ok(self.shared.index_now().find(query)?)
+        Ok(self.shared.index_now()?.find(query)?)
     }
 
     /// How the log is.
@@ -325,12 +328,11 @@ impl Shared {
         if sequencer.look().unwrap_or(false) {
             let learnt = sequencer.take_rows();
             self.show(&sequencer);
-            if let Some(first) = learnt.first()
-                && let Ok(through) = self.index.add(first.index, &learnt)
-            {
-                self.indexed
-                    .change(|state| state.through = state.through.max(through));
+            if let Some(first) = learnt.first() {
+                // Rows of flushes before may still be on their way.
+                self.indexed.wait(first.index);
             }
+            self.add_to_index(&learnt);
         }
         drop(sequencer);
         if self.options.publication == Publication::WhenCosigned {
@@ -363,9 +365,17 @@ impl Shared {
     }
 
     /// The index, when it has everything that readers see.
-    pub(super) fn index_now(&self) -> &Index {
-        self.indexed.wait(self.view().committed.size());
-        &self.index
+    pub(super) fn index_now(&self) -> Result<&Index, ReadError> {
+        let size = self.view().committed.size();
+        let state = self.indexed.wait(size);
+        match state.stopped {
+            // What it lacks would look as if it were not in the log.
+            Some(reason) if state.through < size => Err(ReadError::Io {
+                what: "the index".to_owned(),
+                source: io::Error::other(reason),
+            }),
+            _ => Ok(&self.index),
+        }
     }
 
     /// A proof from the tiles of the tree of `size` entries.
@@ -390,7 +400,8 @@ impl Shared {
     }
 
     pub(super) fn payload(&self, index: u64) -> Result<Envelope, PayloadError> {
-        let located = self.index_now().by_index(index).map_err(ReadError::from)?;
+        let index_now = self.index_now()?;
+        let located = index_now.by_index(index).map_err(ReadError::from)?;
         let view = self.view();
         let reader = Reader::new(&*self.storage, &view.edge);
         let leaf = reader.leaf(index)?;

@@ -12,7 +12,7 @@ use oacp_tlog::hash::Hash;
 use oacp_tlog::tile::Tile;
 use thiserror::Error;
 
-use super::{CHECKPOINT, FlushError, Rows, Sequencer, SequencerOptions, Storage, sign};
+use super::{CHECKPOINT, FlushError, Rows, Sequencer, SequencerOptions, Storage, UNSYNCED, sign};
 use crate::head::{Head, Mark, Position};
 use crate::index::{Place, Row};
 use crate::read::{ReadError, Reader};
@@ -137,6 +137,10 @@ impl Sequencer {
         }
         sequencer.refuse_older_than_published()?;
         sequencer.put_tiles().map_err(write_error)?;
+        if sequencer.storage.get(UNSYNCED)?.is_some() {
+            // All that may not be durable was put again.
+            sequencer.storage.delete(UNSYNCED)?;
+        }
         let adopted = sequencer.take_rows();
         add_rows(rows, adopted)?;
         sequencer.forget(rows.through()?);

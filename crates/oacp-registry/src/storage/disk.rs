@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Operations on files. Paths are those that the directory was opened with, and what lies below.
 ///
@@ -99,6 +99,9 @@ const KEPT_OPEN_MAX: usize = 4;
 pub struct OsDisk {
     /// One descriptor for writing and synchronising, so that an error of the one is reported to the other.
     open: Mutex<VecDeque<(PathBuf, Arc<File>)>>,
+    /// The directory that is synchronised as a whole, from before anything was written there: the system tells who has it open of every
+    /// error since, also if another process was told, too.
+    root: OnceLock<File>,
 }
 
 impl OsDisk {
@@ -162,7 +165,7 @@ impl Disk for OsDisk {
     }
 
     fn sync_all(&self, root: &Path) -> io::Result<()> {
-        sync_below(root)
+        sync_below(root, self.root.get())
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -209,6 +212,12 @@ impl Disk for OsDisk {
         private(&mut options);
         let file = options.open(path)?;
         file.lock()?;
+        if let (None, Some(parent)) = (self.root.get(), path.parent())
+            && cfg!(unix)
+        {
+            // Nothing was written through this yet.
+            let _ = self.root.set(File::open(parent)?);
+        }
         Ok(Box::new(file))
     }
 }
@@ -234,16 +243,19 @@ fn write_all_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
 
 /// One call for the whole file system, where there is one: hundreds of small files cost as much as a few.
 #[cfg(target_os = "linux")]
-fn sync_below(root: &Path) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(root)?)?)
+fn sync_below(root: &Path, opened: Option<&File>) -> io::Result<()> {
+    match opened {
+        Some(opened) => Ok(rustix::fs::syncfs(opened)?),
+        None => Ok(rustix::fs::syncfs(File::open(root)?)?),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sync_below(root: &Path) -> io::Result<()> {
+fn sync_below(root: &Path, opened: Option<&File>) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            sync_below(&entry.path())?;
+            sync_below(&entry.path(), opened)?;
         } else {
             OpenOptions::new()
                 .write(true)

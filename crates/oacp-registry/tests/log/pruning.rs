@@ -81,6 +81,16 @@ async fn what_is_old_goes_but_for_what_is_on_hold() {
         assert_eq!(log.find(&by_bob).unwrap().rows.len(), 18);
     }
     assert_sound(dir.path(), &log);
+
+    // What a hold kept goes when the hold is off.
+    log.release("case 7").unwrap();
+    let released = log.prune(before, Pruning::Done).unwrap();
+    assert_eq!(released.len(), 1, "{released:?}");
+    assert_eq!((released[0].entries, released[0].held), (5, 0));
+    assert_eq!(log.prune(before, Pruning::Done).unwrap(), []);
+    let gone = log.payload(index(&log, execution_id(10)));
+    assert!(matches!(gone, Err(PayloadError::Pruned { .. })), "{gone:?}");
+    assert_sound(dir.path(), &log);
 }
 
 #[tokio::test]

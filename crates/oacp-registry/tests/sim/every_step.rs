@@ -37,6 +37,25 @@ fn settled(entries: std::ops::Range<usize>) -> World {
     world
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    Newer,
+    Older,
+}
+
+/// Makes one of the head's two slots unreadable.
+fn rot_slot(disk: &SimDisk, slot: Slot) {
+    let head = Path::new(ROOT).join("head");
+    let bytes = disk.file(&head).unwrap();
+    // The newer one has the larger number.
+    let first_is_newer = bytes[4..12] > bytes[4100..4108];
+    let at = match (slot, first_is_newer) {
+        (Slot::Newer, true) | (Slot::Older, false) => 0,
+        _ => 4096,
+    };
+    disk.rot(&head, |bytes| bytes[at + 700..at + 4096].fill(0x55));
+}
+
 fn flush(world: &mut World, sequencer: &mut Sequencer, numbers: &[usize]) {
     // What came of it is seen afterwards.
     let _ = world.flush(sequencer, numbers);
@@ -120,16 +139,7 @@ const DEEDS: [Deed; 13] = [
             let mut world = log_of(0..5);
             let mut sequencer = world.open().unwrap();
             let _ = world.flush(&mut sequencer, &[100, 101]);
-            let newest = world.disk.file(&Path::new(ROOT).join("head")).unwrap();
-            // The newer of the two slots says the larger number.
-            let newer = if newest[4..12] > newest[4100..4108] {
-                0
-            } else {
-                4096
-            };
-            world.disk.rot(&Path::new(ROOT).join("head"), |bytes| {
-                bytes[newer + 700..newer + 4096].fill(0x55)
-            });
+            rot_slot(&world.disk, Slot::Newer);
             world.crash(Crash::Kill, 0);
             world
         },
@@ -341,6 +351,60 @@ fn no_pair_of_faults_harms_the_log_1() {
 #[test]
 fn no_pair_of_faults_harms_the_log_2() {
     every_pair(&DEEDS[5..8]);
+}
+
+/// Who cannot read a slot does not know whether it was the newest, and takes the batch that it would have counted.
+#[test]
+fn rot_in_the_head_takes_nothing_and_forks_nothing() {
+    for seed in 0..60 {
+        for slot in [Slot::Newer, Slot::Older] {
+            for another_goes_on in [false, true] {
+                let mut world = World::new(seed);
+                let mut one = world.open().unwrap();
+                world.flush(&mut one, &[0, 1, 2]).unwrap();
+                let mut another = world.open().unwrap();
+                world.flush(&mut one, &[100, 101]).unwrap();
+                let _witness = Witness(
+                    format!("seed {seed}, {slot:?}, another goes on: {another_goes_on}"),
+                    world.disk.clone(),
+                );
+                if seed % 2 == 0 {
+                    // The batch's synchronisation: it can be read, and is not durable.
+                    world.disk.inject(world.disk.operations() + 4, Fault::Eio);
+                    world.flush(&mut one, &[102, 103]).unwrap_err();
+                }
+                rot_slot(&world.disk, slot);
+                if another_goes_on {
+                    flush(&mut world, &mut another, &[104, 101]);
+                } else {
+                    let _ = world.open();
+                }
+                world.crash(Crash::Power, seed);
+                verify_twice(&mut world);
+            }
+        }
+    }
+}
+
+/// Linux reports an error of writing back once, and takes the pages for written. Whoever synchronises next hears of no error.
+#[test]
+fn what_one_process_could_not_synchronise_is_not_settled_by_another() {
+    let mut failed = 0;
+    // Wherever in settling it is that the directory is synchronised.
+    for (seed, at) in (0..20).flat_map(|seed| (0..12).map(move |at| (seed, at))) {
+        let mut world = World::new(seed);
+        let mut one = world.open().unwrap();
+        let mut another = world.open().unwrap();
+        world.flush(&mut one, &[0, 1, 2]).unwrap();
+        world.look(&mut another).unwrap();
+        let _witness = Witness(format!("seed {seed}, at {at}"), world.disk.clone());
+        world.disk.inject(world.disk.operations() + at, Fault::Eio);
+        failed += u32::from(world.settle(&mut one).is_err());
+        let _ = world.settle(&mut another);
+        world.crash(Crash::Power, seed);
+        verify_twice(&mut world);
+    }
+    assert!(failed >= 20, "{failed} times");
 }
 
 /// What a reader can have at any moment is a whole log: a checkpoint, and every tile under it.

@@ -1,12 +1,16 @@
 //! `oacp log monitor` and `mirror`: a log elsewhere, followed.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use oacp::digest::Digest;
+use oacp::id::LogOrigin;
+use oacp::key::KeyId;
 use oacp_gateway::{
-    FollowError, Look, Mirror as Copier, MirrorError, MirrorOptions, Monitor as Watcher,
+    Expected, FollowError, Look, Mirror as Copier, MirrorError, MirrorOptions, Monitor as Watcher,
     MonitorError, MonitorOptions, Peer, Quorum, Remote, Sight, Trusted,
 };
 use oacp_registry::system_clock;
@@ -18,7 +22,7 @@ use crate::escape::visible;
 use crate::failure::{Exit, Failure, Judge};
 use crate::home::{Home, shown};
 use crate::registry::{Asked, Known, Place};
-use crate::{measure, runtime};
+use crate::{bundle_file, measure, runtime, trust};
 
 /// The longest pause between two looks, in seconds: a day.
 const EVERY_S_MAX: u64 = 24 * 60 * 60;
@@ -74,6 +78,9 @@ pub(crate) struct Monitor {
     /// Tell every entry, not only what is odd
     #[arg(long)]
     entries: bool,
+    /// All bundles of a node that are for this log: an entry by its key of which none of them knows is odd, and so is one that is not there
+    #[arg(long, value_name = "DIR")]
+    expect: Option<PathBuf>,
 }
 
 pub(super) fn monitor(arguments: Monitor, home: &Home, console: &Console) -> Result<Exit, Failure> {
@@ -87,7 +94,10 @@ pub(super) fn monitor(arguments: Monitor, home: &Home, console: &Console) -> Res
         log: arguments.followed.remote()?,
         trusted: Trusted::Policy(Box::new(known.policy()?)),
         dir,
-        expected: Vec::new(),
+        expected: match &arguments.expect {
+            Some(dir) => expected(dir, &known.origin()?)?,
+            None => Vec::new(),
+        },
         clock: system_clock(),
     })?;
     let executor = runtime::server()?;
@@ -104,6 +114,7 @@ pub(super) fn monitor(arguments: Monitor, home: &Home, console: &Console) -> Res
             match (looked, arguments.followed.every()) {
                 (Ok(look), every) => {
                     told(&look, console)?;
+                    odd |= !look.missing.is_empty();
                     odd |= matches!(look.shown.quorum, Quorum::Unmet(_));
                     if every.is_none() {
                         return Ok(ending(odd));
@@ -120,6 +131,29 @@ pub(super) fn monitor(arguments: Monitor, home: &Home, console: &Console) -> Res
             }
         }
     })
+}
+
+/// What the nodes of these bundles have in the log by their own keys: delegations.
+fn expected(dir: &Path, log: &LogOrigin) -> Result<Vec<Expected>, Failure> {
+    let mut known: BTreeMap<KeyId, BTreeSet<Digest>> = BTreeMap::new();
+    let entries = std::fs::read_dir(dir)
+        .or_context(|| format!("cannot read the directory `{}`", dir.display()))
+        .or_usage()?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let bundle =
+            bundle_file::read(&path).or_context(|| format!("`{}` is no bundle", path.display()))?;
+        if trust::log_of(&bundle).as_ref() == Some(log) {
+            let delegation = bundle.delegation();
+            let of_key = known.entry(delegation.keyid()).or_default();
+            of_key.insert(delegation.pae_digest());
+        }
+    }
+    let expected = |(key, known)| Expected { key, known };
+    Ok(known.into_iter().map(expected).collect())
 }
 
 fn ending(odd: bool) -> Exit {
@@ -181,6 +215,11 @@ fn told(look: &Look, console: &Console) -> Result<(), Failure> {
         .age_s
         .map(|age| format!(", {} old", measure::duration(Duration::from_secs(age))))
         .unwrap_or_default();
+    for (key, commitment) in &look.missing {
+        let text = format!("{RED}odd{RED:#}: {commitment} by the key {key} is not in the log");
+        let object = json!({ "odd": "missing", "key_id": key, "commitment": commitment });
+        print(&text, &object, console)?;
+    }
     let text = format!(
         "{style}seen{style:#}: {} of {}, {} new{quorum}{age}",
         measure::entries(look.to),

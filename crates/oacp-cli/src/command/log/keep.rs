@@ -62,13 +62,13 @@ pub(super) fn prune(arguments: &Prune, home: &Home, console: &Console) -> Result
 fn line(segment: &PrunedSegment) -> String {
     let PrunedSegment {
         first,
-        entries,
+        end,
         held,
         bytes,
         last,
         ..
     } = segment;
-    let to = first + entries.saturating_sub(1);
+    let to = end.saturating_sub(1);
     let held = match held {
         0 => String::new(),
         held => format!("  {held} on hold"),

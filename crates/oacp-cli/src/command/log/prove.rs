@@ -1,6 +1,6 @@
 //! `oacp log prove`: newer proofs for a bundle.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -74,18 +74,19 @@ pub(super) fn prove(
             "added": added.is_new && unmet.is_none(),
             "policy_met": unmet.is_none(),
         }))?;
-    } else {
+    } else if unmet.is_none() {
         console.print(&text(&added, policy))?;
     }
-    match unmet {
-        None => Ok(Exit::Yes),
-        Some(unmet) => {
-            console.say(&format!(
-                "{YELLOW}not enough{YELLOW:#}: {unmet}; try again later"
-            ));
-            Ok(Exit::Unable)
-        }
-    }
+    let Some(unmet) = unmet else {
+        return Ok(Exit::Yes);
+    };
+    // A proof that the policy does not accept would only keep the bundle from being verified.
+    console.say(&format!(
+        "{YELLOW}not proven{YELLOW:#}: it is entry {} of {}, and the newest checkpoint will not do: {unmet}; try again later",
+        added.index,
+        visible(added.checkpoint.origin()),
+    ));
+    Ok(Exit::Unable)
 }
 
 fn text(added: &Added, policy: &Policy) -> String {
@@ -208,7 +209,7 @@ async fn newest(bundle: &mut Bundle, opened: &Opened, until: Instant) -> Result<
     }
 }
 
-fn write(file: &PathBuf, bundle: &Bundle) -> Result<(), Failure> {
+fn write(file: &Path, bundle: &Bundle) -> Result<(), Failure> {
     let readers = match bundle.private().is_empty() {
         true => Readers::Anyone,
         false => Readers::Owner,

@@ -62,6 +62,7 @@ pub(super) fn status(
             if console.json {
                 console.print_json(&json!({
                     "log": status.origin,
+                    "key": log.verifier().to_string(),
                     "directory": directory.dir(),
                     "size": status.size,
                     "indexed": status.indexed,
@@ -79,6 +80,7 @@ pub(super) fn status(
                 status.size,
                 counts(&status.counts),
             );
+            text.push_str(&format!("\n  {DIM}key{DIM:#}         {}", log.verifier()));
             text.push_str(&format!(
                 "\n  {DIM}checkpoint{DIM:#}  {}",
                 checkpoint(given.as_ref())

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::console::Console;
 use crate::escape::visible;
-use crate::failure::{Exit, Failure, Judge};
+use crate::failure::{Exit, Failure};
 use crate::home::{Home, shown};
 use crate::registry::{Directory, Here};
 
