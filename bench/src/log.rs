@@ -177,7 +177,9 @@ impl Signed {
     /// The lines of one worker, some at once.
     fn part(&self, worker: usize) -> impl Iterator<Item = Vec<Vec<u8>>> + use<> {
         let file = File::open(part(self.dir.path(), worker)).expect("a file");
-        let mut lines = BufReader::new(file).split(b'\n').map(|line| line.expect("a line"));
+        let mut lines = BufReader::new(file)
+            .split(b'\n')
+            .map(|line| line.expect("a line"));
         std::iter::from_fn(move || {
             let next: Vec<_> = lines.by_ref().take(AT_ONCE).collect();
             (!next.is_empty()).then_some(next)
@@ -231,7 +233,9 @@ fn rates(runtime: &Runtime) {
     let dir = tempfile::tempdir().expect("a directory");
     let log = Log::open(dir.path(), options()).expect("a log");
     let rate = runtime.block_on(async {
-        log.append(sandbox.delegation.clone()).await.expect("appended");
+        log.append(sandbox.delegation.clone())
+            .await
+            .expect("appended");
         append_all(&log, &signed, ENTRIES - 1).await
     });
     assert_eq!(log.committed().size(), ENTRIES + 1);
@@ -239,7 +243,10 @@ fn rates(runtime: &Runtime) {
     table.row([
         "the registry's API, 256 a call".to_owned(),
         format!("{rate:.0}"),
-        format!("two cores that do nothing but verify: {verified:.0} ({:.0} %)", 100.0 * rate / verified),
+        format!(
+            "two cores that do nothing but verify: {verified:.0} ({:.0} %)",
+            100.0 * rate / verified
+        ),
         memory::peak(),
         "≥ 15,000; ≤ 150 MiB".to_owned(),
     ]);
@@ -291,7 +298,9 @@ fn over_http(runtime: &Runtime, sandbox: &Sandbox, signed: &Signed) -> f64 {
         ..oacp_gateway::ServeOptions::default()
     };
     runtime.block_on(async {
-        log.append(sandbox.delegation.clone()).await.expect("appended");
+        log.append(sandbox.delegation.clone())
+            .await
+            .expect("appended");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let server = tokio::spawn(oacp_gateway::serve(listener, log.clone(), serving, async {
             let _ = stopped.await;
@@ -332,15 +341,26 @@ fn over_http(runtime: &Runtime, sandbox: &Sandbox, signed: &Signed) -> f64 {
 fn latencies(runtime: &Runtime) {
     let mut table = Table::new(
         "Until an entry is acknowledged",
-        &["load", "p50", "p99", "beside it: write and `fdatasync` twice", "goal"],
+        &[
+            "load",
+            "p50",
+            "p99",
+            "beside it: write and `fdatasync` twice",
+            "goal",
+        ],
     );
     let dir = tempfile::tempdir().expect("a directory");
     let log = Log::open(dir.path(), options()).expect("a log");
     let sandbox = Sandbox::new(8);
     let bare = bare_syncs(dir.path());
     let (idle, loaded) = runtime.block_on(async {
-        log.append(sandbox.delegation.clone()).await.expect("appended");
-        (idle(&log, &sandbox, 0, 200).await, paced(&log, &sandbox).await)
+        log.append(sandbox.delegation.clone())
+            .await
+            .expect("appended");
+        (
+            idle(&log, &sandbox, 0, 200).await,
+            paced(&log, &sandbox).await,
+        )
     });
     table.row([
         "idle".to_owned(),
@@ -372,7 +392,9 @@ async fn idle(log: &Log, sandbox: &Sandbox, first: u64, count: u64) -> Vec<Durat
 }
 
 async fn paced(log: &Log, sandbox: &Sandbox) -> Vec<Duration> {
-    let envelopes: Vec<_> = (0..5000).map(|n| sandbox.execution(2_000_000_000 + n)).collect();
+    let envelopes: Vec<_> = (0..5000)
+        .map(|n| sandbox.execution(2_000_000_000 + n))
+        .collect();
     let mut tick = tokio::time::interval(Duration::from_millis(1));
     let mut waiting = Vec::new();
     for envelope in envelopes {
@@ -405,9 +427,12 @@ fn bare_syncs(dir: &Path) -> Duration {
     let mut times: Vec<_> = (0..200_u64)
         .map(|round| {
             let begun = Instant::now();
-            behind.write_all_at(&[1; 2048], round * 2048).expect("written");
+            behind
+                .write_all_at(&[1; 2048], round * 2048)
+                .expect("written");
             behind.sync_data().expect("durable");
-            over.write_all_at(&[2; 4096], (round % 2) * 4096).expect("written");
+            over.write_all_at(&[2; 4096], (round % 2) * 4096)
+                .expect("written");
             over.sync_data().expect("durable");
             begun.elapsed()
         })
@@ -433,15 +458,23 @@ fn sizes(runtime: &Runtime) {
     for count in sizes_asked() {
         let dir = tempfile::tempdir().expect("a directory");
         let sandbox = Sandbox::new(7);
-        synthetic::make(dir.path(), &options(), sandbox.key.public().id(), count, execution_id)
-            .expect("made");
+        synthetic::make(
+            dir.path(),
+            &options(),
+            sandbox.key.public().id(),
+            count,
+            execution_id,
+        )
+        .expect("made");
         let signed = Signed::new(&sandbox, 3_000_000_000, 20_000);
         memory::forget_peak();
         let begun = Instant::now();
         let log = Log::open(dir.path(), options()).expect("a log");
         let opened = begun.elapsed();
         let (idle, rate) = runtime.block_on(async {
-            log.append(sandbox.delegation.clone()).await.expect("appended");
+            log.append(sandbox.delegation.clone())
+                .await
+                .expect("appended");
             let idle = idle(&log, &sandbox, 0, 100).await;
             (idle, append_all(&log, &signed, 3_000_019_999).await)
         });
@@ -465,7 +498,9 @@ fn sizes(runtime: &Runtime) {
         ]);
     }
     table.print();
-    println!("\nGoals: start-up ≤ 1 s and a proof ≤ 2 ms at 10 million, memory ≤ 150 MiB at any rate, and no column that grows.\n");
+    println!(
+        "\nGoals: start-up ≤ 1 s and a proof ≤ 2 ms at 10 million, memory ≤ 150 MiB at any rate, and no column that grows.\n"
+    );
 }
 
 /// 1,000, a million and ten million; others if `OACP_BENCH_LOG_SIZES` says so, for who has no ten minutes.

@@ -349,6 +349,9 @@ impl Attestation {
     /// Where attestations go. A policy or a token without a URL would be believed in, and not used.
     fn registry(&self, name: &str, dir: &Path) -> Result<Asked, Failure> {
         let place = self.registry.as_ref().map(|text| Place::read(text, dir));
+        let place = place
+            .transpose()
+            .map_err(|failure| failure.with_place(&format!("{name}: `attestation.registry`")))?;
         let is_url = matches!(place, Some(Place::Url(_)));
         let of_url = |file: &Option<Spanned<PathBuf>>, key: &str| match file {
             Some(file) if !is_url => {

@@ -55,13 +55,27 @@ pub(crate) enum Place {
 
 impl Place {
     /// `none`, a URL, or a directory, which is relative to `base`.
-    pub(crate) fn read(text: &str, base: &Path) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Usage: nothing, or a URL that is neither HTTP nor HTTPS. Taken for directories they would begin logs where nobody looks.
+    pub(crate) fn read(text: &str, base: &Path) -> Result<Self, Failure> {
         if text == "none" {
-            Self::Nowhere
+            Ok(Self::Nowhere)
         } else if text.starts_with("http://") || text.starts_with("https://") {
-            Self::Url(text.to_owned())
+            Ok(Self::Url(text.to_owned()))
+        } else if text.trim().is_empty() {
+            Err(Failure::usage("the registry is empty").hint(
+                "name a directory, a URL, or `none`; leave it out for this machine's own log",
+            ))
+        } else if text.contains("://") {
+            Err(
+                Failure::usage(format!("`{}` is not a registry's URL", visible(text))).hint(
+                    "a registry is at http://… or https://…; a directory is named by its path",
+                ),
+            )
         } else {
-            Self::Directory(base.join(text))
+            Ok(Self::Directory(base.join(text)))
         }
     }
 }
@@ -113,7 +127,7 @@ impl LogFlags {
         };
         let here = std::env::current_dir()?;
         Ok(Asked {
-            place: Some(Place::read(text, &here)),
+            place: Some(Place::read(text, &here)?),
             log_policy: self.log_policy.as_ref().map(|file| here.join(file)),
             token: self.registry_token.as_ref().map(|file| here.join(file)),
         })
@@ -166,7 +180,7 @@ impl Here {
         let Some(text) = &self.registry else {
             return Ok(Directory::new(home.log()));
         };
-        directory(&Place::read(text, &std::env::current_dir()?), home)
+        directory(&Place::read(text, &std::env::current_dir()?)?, home)
     }
 }
 

@@ -22,8 +22,8 @@ use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
 use oacp_egress::{Client, ClientError, SecretValue};
-use oacp_tlog::proof::TlogProof;
 use oacp_sandbox::{Ask, Egress, Failure, Job, JobError, Usage, Write};
+use oacp_tlog::proof::TlogProof;
 use thiserror::Error;
 
 use crate::call::{Agent, Call};
@@ -192,7 +192,11 @@ async fn announce(
     };
     let refused = |source| ExecuteError::NotLoggable { level, source };
     let delegated = logging.enter_delegation(sandbox, Answered::WhenLogged);
-    delegated.await.map_err(refused)?;
+    if let Some(entered) = delegated.await.map_err(refused)? {
+        // Without a quorum nothing is announced: a begin that nothing follows looks like a run that was kept back.
+        let proof = logging.proof_by_quorum(&entered.leaf, entered.index);
+        proof.await.map_err(refused)?;
+    }
     let begin = sandbox.sign(|place| {
         known
             .begin(sandbox, &job.salt_key, &job.seed, place)
@@ -295,10 +299,12 @@ fn authorize(node: &Node, call: &Call) -> Result<Level, ExecuteError> {
             level,
             reason: "no transparency log is configured",
         }),
-        Some(level @ Level::Full) if call.tools.names().next().is_some() => Err(ExecuteError::Level {
-            level,
-            reason: "a function of the embedding program has no digest, and every tool needs one",
-        }),
+        Some(level @ Level::Full) if call.tools.names().next().is_some() => {
+            Err(ExecuteError::Level {
+                level,
+                reason: "a function of the embedding program has no digest, and every tool needs one",
+            })
+        }
         Some(level @ Level::Full) => Ok(level),
         Some(level @ Level::Hardware) => Err(ExecuteError::Level {
             level,

@@ -46,12 +46,10 @@ pub use cosigning::{
     Cosigning, CosigningError, CosigningOptions, CosigningStatus, NotCosigned, Pace, WitnessStatus,
 };
 pub use execute::{ExecuteError, Execution, execute};
-pub use logging::{Logged, Logging};
 pub use following::{FollowError, Misbehaviour, Quorum, Shown, Trusted};
+pub use logging::{Logged, Logging};
 pub use mirror::{Copied, Damage, Mirror, MirrorError, MirrorOptions, serve_mirror};
-pub use monitor::{
-    Duplicate, Expected, Look, Monitor, MonitorError, MonitorOptions, Sight,
-};
+pub use monitor::{Duplicate, Expected, Look, Monitor, MonitorError, MonitorOptions, Sight};
 pub use node::{CloseError, Node, NodeOptions, Sandbox, SignError, SpawnError};
 pub use operator::OperatorLog;
 pub use peer::{Bounds, Peer, PeerError, PeerReply};

@@ -150,10 +150,13 @@ impl Logging {
         }
     }
 
-    /// The proof as far as there is one now. Whoever needs a quorum's asks again later.
+    /// The proof, if there is one now that the policy accepts: one that it does not would keep a verifier from saying anything. Whoever
+    /// has none asks again later.
     pub(crate) async fn proof_now(&self, leaf: &Leaf, index: u64) -> Option<TlogProof> {
         let proof = self.registry.proof(leaf, Some(index), Duration::ZERO);
-        proof.await.ok()
+        let proof = proof.await.ok()?;
+        self.policy.check(proof.checkpoint()).ok()?;
+        Some(proof)
     }
 }
 

@@ -93,6 +93,12 @@ pub enum MirrorError {
         /// One past the last.
         to: u64,
     },
+    /// There is something in the directory that is no copy of a log: a log itself, or somebody's files.
+    #[error("`{}` holds something else than a copy of a log; copy into an empty directory", path.display())]
+    NotACopy {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Another process copies into this directory.
     #[error("`{}` is in use by another mirror", path.display())]
     InUse {
@@ -154,11 +160,36 @@ impl MirrorError {
     }
 }
 
+/// A copy begins in an empty directory, and goes on in its own.
+fn refuse_foreign(dir: &Path) -> Result<(), MirrorError> {
+    let mut names = match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => {
+            let path = dir.to_owned();
+            return Err(MirrorError::Io { path, source });
+        }
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.file_name()),
+    };
+    let is_copy = dir.join(STATE).exists();
+    let begun = |name: &str| name.starts_with(STATE) || name == "lock";
+    if is_copy || names.all(|name| begun(&name.to_string_lossy())) {
+        return Ok(());
+    }
+    Err(MirrorError::NotACopy {
+        path: dir.to_owned(),
+    })
+}
+
 impl From<RemoteError> for MirrorError {
     fn from(error: RemoteError) -> Self {
         Self::Follow(error.into())
     }
 }
+
+/// The file that tells how far a copy is, and that a directory is one.
+const STATE: &str = "mirror-state";
 
 /// A mirror of one log.
 pub struct Mirror {
@@ -189,7 +220,8 @@ impl Mirror {
     /// [`MirrorError`]: the copy is damaged, or in use.
     pub fn open(options: MirrorOptions) -> Result<Self, MirrorError> {
         let dir = options.dir.clone();
-        let file = StateFile::in_directory(&dir, "mirror-state")?;
+        refuse_foreign(&dir)?;
+        let file = StateFile::in_directory(&dir, STATE)?;
         let occupied = occupy(&dir)?;
         let (seen, edge) = load(&file, &dir)?;
         Ok(Self {

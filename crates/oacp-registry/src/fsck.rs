@@ -72,6 +72,8 @@ struct Check<'a> {
     progress: &'a mut dyn FnMut(u64, u64),
     /// Files that were looked at, so that what is left belongs to nobody.
     known: BTreeSet<String>,
+    /// Bundles that are damaged: their entries say nothing of the payloads.
+    damaged_bundles: BTreeSet<u64>,
 }
 
 /// Checks the directory of the log that signs with `verifier`'s key. `policy`: verifies the cosignatures on the checkpoint that was given
@@ -123,6 +125,7 @@ fn once(
         report: Report::default(),
         progress,
         known: BTreeSet::new(),
+        damaged_bundles: BTreeSet::new(),
     };
     // No swap is half-way while the head is read.
     let locked = check.storage.lock()?;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use oacp::digest::Digest;
 use oacp::entry::{Entry, EntryError};
@@ -67,6 +68,10 @@ struct View {
     published: Option<SignedCheckpoint>,
 }
 
+/// How often it is asked how far the index is, and how many times: ten seconds in all.
+const INDEX_ASKED_EVERY: Duration = Duration::from_millis(10);
+const INDEX_ASKED_MAX: u32 = 1000;
+
 /// How far the index is.
 #[derive(Default)]
 struct Indexed {
@@ -96,14 +101,19 @@ impl Indexed {
         self.changed.notify_all();
     }
 
-    /// Waits until everything below `size` is in the index, or it takes no more.
-    fn wait(&self, size: u64) -> IndexState {
+    /// Waits until everything below `size` is in the index, or it takes no more, or nobody puts it in. Another process may: so `through`
+    /// is asked again and again.
+    fn wait(&self, size: u64, through: impl Fn() -> Option<u64>) -> IndexState {
         let mut state = self.lock();
-        while state.through < size && state.stopped.is_none() {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..INDEX_ASKED_MAX {
+            if state.through >= size || state.stopped.is_some() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, INDEX_ASKED_EVERY);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if let Some(through) = through() {
+                state.through = state.through.max(through);
+            }
         }
         state.clone()
     }

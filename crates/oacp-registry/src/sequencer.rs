@@ -425,6 +425,19 @@ impl Sequencer {
 
     /// Puts the tiles that changed, and then, if that is for the sequencer to do, the checkpoint.
     fn put_tiles(&mut self) -> Result<(), FlushError> {
+        self.put_changed()?;
+        if self.options.publishes {
+            self.put_checkpoint(&self.head.checkpoint)?;
+        }
+        if self.size() - self.durable.size > UNSYNCED_ENTRIES_MAX {
+            self.sync()?;
+        }
+        self.remove_partials(PARTIALS_KEPT);
+        Ok(())
+    }
+
+    /// Puts the tiles that changed.
+    fn put_changed(&mut self) -> Result<(), FlushError> {
         let durable = self.durable.size.max(self.head.durable.size);
         for (tile, bytes) in self.edge.take_changed() {
             // Another process made it durable; putting it again would undo that.
@@ -441,13 +454,6 @@ impl Sequencer {
                 self.partials.push_back(tile);
             }
         }
-        if self.options.publishes {
-            self.put_checkpoint(&self.head.checkpoint)?;
-        }
-        if self.size() - self.durable.size > UNSYNCED_ENTRIES_MAX {
-            self.sync()?;
-        }
-        self.remove_partials(PARTIALS_KEPT);
         Ok(())
     }
 
@@ -472,7 +478,10 @@ impl Sequencer {
         if there.is_some_and(|there| there.size() > checkpoint.size()) {
             return Ok(());
         }
-        self.put_checkpoint(checkpoint)
+        self.put_checkpoint(checkpoint)?;
+        // Whoever has seen it must never see an older one: not after a power cut, either.
+        self.sync_objects()
+            .inspect_err(|error| self.stopped = Some(chain(error)))
     }
 
     /// Makes the tiles durable, and remembers that with the next head.
@@ -551,7 +560,9 @@ impl Sequencer {
     /// # Errors
     /// [`FlushError`].
     pub(crate) fn end_segment(&mut self, segment: u32) -> Result<(), FlushError> {
-        self.settle()?;
+        if let Some(reason) = &self.stopped {
+            return Err(FlushError::Stopped(reason.clone()));
+        }
         let storage = Arc::clone(&self.storage);
         let _locked = storage.lock().map_err(FlushError::Begin)?;
         self.follow()?;
@@ -562,20 +573,17 @@ impl Sequencer {
             segment: segment + 1,
             offset: 0,
         };
-        let is_settled = self.head.durable.size == self.size();
-        let head = Head {
-            end: next,
-            durable: Mark {
-                size: self.head.durable.size,
-                position: if is_settled {
-                    next
-                } else {
-                    self.head.durable.position
+        let ended = self.sync().and_then(|()| {
+            self.seal_before(next)?;
+            self.swap(Head {
+                end: next,
+                durable: Mark {
+                    size: self.durable.size,
+                    position: next,
                 },
-            },
-            checkpoint: self.head.checkpoint.clone(),
-        };
-        let ended = self.seal_before(next).and_then(|()| self.swap(head));
+                checkpoint: self.head.checkpoint.clone(),
+            })
+        });
         match ended {
             Ok(()) => {
                 self.durable = self.head.durable;

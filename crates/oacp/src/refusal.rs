@@ -6,6 +6,7 @@ use crate::delegation::DelegationError;
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::event::EventError;
+use crate::id::ExecutionId;
 use crate::id::LogOrigin;
 use crate::intoto::StatementError;
 use crate::key::KeyId;
@@ -282,6 +283,14 @@ pub enum Refusal {
         /// By the caller.
         expected: Digest,
     },
+    /// Another execution than the one that was asked for.
+    #[error("statement is of the execution `{found}`, asked for was `{expected}`")]
+    ExecutionMismatch {
+        /// In the statement.
+        found: ExecutionId,
+        /// By the caller.
+        expected: ExecutionId,
+    },
     /// A recording that the statement does not commit to.
     #[error("bundle holds a recording, and the statement commits to none")]
     RecordingNotCommitted,
@@ -431,6 +440,7 @@ impl Refusal {
             Self::AudienceMismatch => "audience_mismatch",
             Self::AgentMismatch { .. } => "agent_mismatch",
             Self::InputMismatch { .. } => "input_mismatch",
+            Self::ExecutionMismatch { .. } => "execution_mismatch",
             Self::RecordingNotCommitted => "recording_not_committed",
             Self::EventCount { .. } => "event_count",
             Self::RecordingRoot => "recording_root",

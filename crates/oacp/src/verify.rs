@@ -19,7 +19,7 @@ use crate::delegation::Delegation;
 use crate::digest::Digest;
 use crate::envelope::PAYLOAD_TYPE;
 use crate::event::{CallOutcome, Event};
-use crate::id::{Audience, Nonce};
+use crate::id::{Audience, ExecutionId, Nonce};
 use crate::key::PublicKey;
 use crate::limits::CLOCK_SKEW_MS_MAX;
 use crate::outcome::Outcome;
@@ -40,6 +40,8 @@ pub struct Expectation {
     pub agent: Option<Digest>,
     /// The input's digest.
     pub input: Option<Digest>,
+    /// The execution that was asked for: whoever answers may have given another.
+    pub execution: Option<ExecutionId>,
 }
 
 impl Bundle {
@@ -399,6 +401,10 @@ fn check_expectation(
     let found = statement.input_hash;
     if let Some(expected) = expectation.input.filter(|expected| *expected != found) {
         return Err(Refusal::InputMismatch { found, expected });
+    }
+    let found = statement.execution_id;
+    if let Some(expected) = expectation.execution.filter(|expected| *expected != found) {
+        return Err(Refusal::ExecutionMismatch { found, expected });
     }
     Ok(())
 }

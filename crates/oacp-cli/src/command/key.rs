@@ -52,7 +52,7 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
         } => {
             let policy = match log_policy {
                 Some(file) => Some(read_policy(&file)?),
-                None => Directory::new(home.log()).policy()?,
+                None => Directory::new(home.log()).policy_of_log()?,
             };
             export(out, name, policy.as_ref(), force, home, console)?;
         }
@@ -117,6 +117,9 @@ fn export(
     let key = existing(home)?;
     let id = key.id().to_string();
     let name = name.unwrap_or_else(|| format!("node-{}", id.get(..8).unwrap_or(&id)));
+    if log_policy.is_none() {
+        console.note("the trust file has no log policy: --log-policy FILE adds that of the log that this node writes to");
+    }
     let text = trust::file_for(&name, &key, log_policy)?;
     // What a verifier would refuse is not written.
     trust::parse(&text, "the trust file")?;

@@ -22,7 +22,7 @@ use oacp::outcome::Outcome;
 use oacp::source::SourcePath;
 use oacp::statement::Level;
 use oacp::trust::Trust;
-use oacp_gateway::{Call, ExecuteError, Execution, Node, NodeOptions, execute};
+use oacp_gateway::{Call, ExecuteError, Execution, Node, NodeOptions, RegistryError, execute};
 use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
 use oacp_sandbox::{Ask, Cancel, Language, LogLine, Tools};
 
@@ -336,6 +336,12 @@ fn refused(error: ExecuteError, asked: &registry::Asked) -> Failure {
         ExecuteError::Level { .. } => {
             Failure::from(error).hint("give --level full, --level execution, or --level basic")
         }
+        ExecuteError::NotLoggable {
+            source: RegistryError::Refused(ref entry),
+            ..
+        } if entry.code == "unknown_key" => Failure::from(error).hint(
+            "nothing was run; the log does not know this node: its operator adds it to --nodes",
+        ),
         ExecuteError::NotLoggable { .. } => Failure::from(error).hint(format!(
             "nothing was run; `oacp log status{}` says how the log and its witnesses are, and --level execution does not wait for them",
             registry::as_flag(asked)

@@ -78,6 +78,7 @@ pub(crate) fn verify(
             .as_deref()
             .map(digest_of)
             .transpose()?,
+        execution: subject::execution(arguments),
     };
     let bundle = match subject::find(arguments, home)? {
         Subject::Bundle(bundle) => *bundle,

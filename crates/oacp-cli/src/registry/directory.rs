@@ -19,7 +19,7 @@ use oacp_tlog::policy::Policy;
 use super::{known, publication};
 use crate::console::Console;
 use crate::failure::{Failure, Judge};
-use crate::file::{self, Existing, Readers};
+use crate::file::{self, Existing, Readers, create_private_dir};
 use crate::home::{Home, shown};
 use crate::key_file::{Algorithm, KeyFile, Seed};
 
@@ -142,6 +142,8 @@ impl Directory {
             publication: publication(&policy),
             clock: system_clock(),
         };
+        // What names lie in it is for its owner alone, as the files are.
+        create_private_dir(&self.dir)?;
         let log = Log::open(&self.dir, options).map_err(|error| self.unopened(error))?;
         Ok((log, policy))
     }
@@ -189,10 +191,21 @@ impl Directory {
 
     /// The key under the log's name, and the policy; each made if there is none.
     fn made(&self, origin: Option<&LogOrigin>) -> Result<(SignerKey, Policy, bool), Failure> {
+        let present = self.policy()?;
+        if present.is_none() && !self.exists() && self.is_occupied() {
+            return Err(Failure::usage(format!(
+                "{} is not empty, and is no log",
+                shown(&self.dir)
+            ))
+            .hint("name a directory that is not there yet, or an empty one"));
+        }
         let seed = self.seed()?;
-        if let Some(policy) = self.policy()? {
+        if let Some(policy) = present {
             let signer = self.of_policy(&policy, &seed)?;
             return Ok((signer, policy, false));
+        }
+        if self.exists() {
+            return Err(self.without_policy(&seed));
         }
         let signer = match (self.shown_origin(), origin) {
             (Some(origin), _) => named(&origin, &seed)?,
@@ -220,6 +233,27 @@ impl Directory {
         }
     }
 
+    /// Whether something is in the directory.
+    fn is_occupied(&self) -> bool {
+        fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Which witnesses the log had is in the policy alone: one that is made anew would do without them, and nobody would notice.
+    fn without_policy(&self, seed: &Seed) -> Failure {
+        let vkey = self
+            .shown_origin()
+            .and_then(|origin| named(&origin, seed).ok())
+            .map_or_else(|| "VKEY".to_owned(), |signer| signer.verifier().to_string());
+        let file = shown(&self.policy_file());
+        Failure::unable(format!(
+            "the log in {} has lost its policy {file}",
+            shown(&self.dir)
+        ))
+        .hint(format!(
+            "restore it from a backup, or from whoever trusts the log; or write it again: a line `log {vkey}`, a line `witness NAME VKEY URL` for each witness that it had, and a line `quorum NAME`, or `quorum none` if it had none"
+        ))
+    }
+
     /// What signs the log's checkpoints.
     pub(crate) fn signer(&self) -> Result<SignerKey, Failure> {
         Ok(self.made(None)?.0)
@@ -228,6 +262,12 @@ impl Directory {
     /// The same of a log that is there, whatever may be wrong with it.
     pub(crate) fn signer_of_existing(&self) -> Result<SignerKey, Failure> {
         match self.dir.is_dir() {
+            true if self.exists() && self.policy()?.is_none() => {
+                let seed = self.seed()?;
+                let origin = self.shown_origin();
+                let origin = origin.map_or_else(|| default_origin(&seed), Ok)?;
+                named(&origin, &seed)
+            }
             true => self.signer(),
             false => Err(self.absent()),
         }
@@ -262,6 +302,18 @@ impl Directory {
         }
     }
 
+    /// The policy. `None`: there is no log either.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::policy`]; a log that is there and has lost it.
+    pub(crate) fn policy_of_log(&self) -> Result<Option<Policy>, Failure> {
+        match self.policy()? {
+            None if self.exists() => Err(self.without_policy(&self.seed()?)),
+            policy => Ok(policy),
+        }
+    }
+
     pub(crate) fn write_policy(&self, policy: &Policy) -> Result<(), Failure> {
         let file = self.policy_file();
         file::write_whole(&file, policy.text(), Existing::Replace, Readers::Owner)
@@ -278,7 +330,7 @@ impl Directory {
                 "{} does not list the key of the log beside it",
                 shown(&self.policy_file())
             ))
-            .hint("restore it from a backup; without the file one is made that asks for no witness")
+            .hint("restore it from a backup")
         })?;
         Ok(SignerKey::ed25519(log.key().name().clone(), seed))
     }

@@ -164,10 +164,17 @@ pub(crate) fn add(
         }
         written => written.or_context(|| format!("cannot write `{}`", file.display()))?,
     }
-    if let Some(bytes) = token {
-        let file = token_file(&name, home);
-        file::write_whole(&file, &bytes, Existing::Replace, Readers::Owner)
-            .or_context(|| format!("cannot write `{}`", file.display()))?;
+    let token_file = token_file(&name, home);
+    match token {
+        Some(bytes) => file::write_whole(&token_file, &bytes, Existing::Replace, Readers::Owner)
+            .or_context(|| format!("cannot write `{}`", token_file.display()))?,
+        // One that is there was for what was known before.
+        None => match fs::remove_file(&token_file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(e).or_context(|| format!("cannot remove `{}`", token_file.display()));
+            }
+            _ => {}
+        },
     }
     Ok(file)
 }

@@ -72,6 +72,45 @@ fn an_export_shows_that_nothing_is_missing() {
 }
 
 #[test]
+fn a_stranger_without_the_policy_cannot_check_it() {
+    let session = with_runs("export-stranger");
+    session.stdout(&["log", "export", "log.jsonl"]);
+    let trust = String::from_utf8(session.read("trust.yaml")).unwrap();
+    let without: String = trust
+        .lines()
+        .take_while(|line| !line.starts_with("log_policy"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    session.write("without.yaml", without);
+    let elsewhere = Session::new("export-elsewhere");
+    elsewhere.write("log.jsonl", session.read("log.jsonl"));
+    elsewhere.write("trust.yaml", session.read("without.yaml"));
+    elsewhere.check(
+        &["verify", "log.jsonl", "--trust", "trust.yaml"],
+        expect![[r#"
+            $ oacp verify log.jsonl --trust trust.yaml
+            oacp.local/[key]  7 entries, 0 to 6
+            7 with payloads · 0 redacted · 0 pruned · 2 keys
+
+            PASS         complete         7 entries, each in its place: all that the checkpoint has
+            NOT CHECKED  published        no log policy: whether the log signed the checkpoint, and shows everybody the same, is not known
+            PASS         signed           7 envelopes, each signed by a key that may sign it
+            PASS         chained          the statements of 2 keys follow each other, and none is missing between them
+
+            NOT CHECKED
+              · runs that were never begun in the log
+              · the truth of what the entries say
+
+            could not be checked: whether the log signed the checkpoint is not known; give its policy, in the file of --trust
+            exit 2
+        "#]],
+    );
+    let output = elsewhere.oacp(&["verify", "log.jsonl", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["verdict"], "could_not_check");
+}
+
+#[test]
 fn a_line_that_is_left_out_or_altered_is_noticed() {
     let session = with_runs("export-altered");
     session.stdout(&["log", "export", "log.jsonl"]);

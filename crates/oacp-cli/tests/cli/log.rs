@@ -166,12 +166,35 @@ fn the_first_run_makes_the_log() {
         use std::os::unix::fs::PermissionsExt;
         let metadata = std::fs::metadata(session.path("oacp/log.key")).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        let metadata = std::fs::metadata(session.path("oacp/log")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o700);
     }
-    // The policy can be made again: the log knows its name. The key cannot.
+    // Neither policy nor key is made again: only the policy knows the witnesses.
     let policy = session.stdout(&["log", "policy"]);
     std::fs::remove_file(session.path("oacp/log.policy")).unwrap();
+    session.check(&["run", "agent.py"], expect![[r#"
+        $ oacp run agent.py
+        ! error: the log in ~/oacp/log has lost its policy ~/oacp/log.policy
+        !   hint: restore it from a backup, or from whoever trusts the log; or write it again: a line `log oacp.local/[key]+[vkey]`, a line `witness NAME VKEY URL` for each witness that it had, and a line `quorum NAME`, or `quorum none` if it had none
+        exit 2
+    "#]]);
+    session.check(&["log", "init"], expect![[r#"
+        $ oacp log init
+        ! error: the log in ~/oacp/log has lost its policy ~/oacp/log.policy
+        !   hint: restore it from a backup, or from whoever trusts the log; or write it again: a line `log oacp.local/[key]+[vkey]`, a line `witness NAME VKEY URL` for each witness that it had, and a line `quorum NAME`, or `quorum none` if it had none
+        exit 2
+    "#]]);
+    for command in [
+        &["log", "policy"][..],
+        &["log", "status"],
+        &["key", "export"],
+    ] {
+        assert_eq!(session.oacp(command).status.code(), Some(2), "{command:?}");
+    }
+    session.stdout(&["log", "fsck"]);
+    assert!(!session.path("oacp/log.policy").exists());
+    session.write("oacp/log.policy", policy);
     session.stdout(&["run", "agent.py"]);
-    assert_eq!(session.stdout(&["log", "policy"]), policy);
     std::fs::remove_file(session.path("oacp/log.key")).unwrap();
     session.check(&["run", "agent.py"], expect![[r#"
         $ oacp run agent.py
@@ -179,6 +202,48 @@ fn the_first_run_makes_the_log() {
         !   hint: restore it from a backup; what is logged can still be verified by whoever has its policy
         exit 2
     "#]]);
+}
+
+#[test]
+fn a_registry_that_is_none_is_refused() {
+    let session = with_agent("log-no-registry");
+    session.check(
+        &["run", "agent.py", "--registry", ""],
+        expect![[r#"
+        $ oacp run agent.py --registry 
+        ! error: the registry is empty
+        !   hint: name a directory, a URL, or `none`; leave it out for this machine's own log
+        exit 3
+    "#]],
+    );
+    session.check(
+        &["run", "agent.py", "--registry", "ftp://log.example"],
+        expect![[r#"
+            $ oacp run agent.py --registry ftp://log.example
+            ! error: `ftp://log.example` is not a registry's URL
+            !   hint: a registry is at http://… or https://…; a directory is named by its path
+            exit 3
+        "#]],
+    );
+    session.check(
+        &["run", "agent.py", "--registry", "."],
+        expect![[r#"
+        $ oacp run agent.py --registry .
+        ! error: [dir] is not empty, and is no log
+        !   hint: name a directory that is not there yet, or an empty one
+        exit 3
+    "#]],
+    );
+    session.write("oacp.yaml", "attestation:\n  registry: file:///log\n");
+    session.check(
+        &["log", "status", "--config", "oacp.yaml"],
+        expect![[r#"
+            $ oacp log status --config oacp.yaml
+            ! error: oacp.yaml: `attestation.registry`: `file:///log` is not a registry's URL
+            !   hint: a registry is at http://… or https://…; a directory is named by its path
+            exit 3
+        "#]],
+    );
 }
 
 #[test]
@@ -706,7 +771,7 @@ fn proofs_are_added_and_the_first_is_kept() {
         &["log", "prove", "run.json"],
         expect![[r#"
         $ oacp log prove run.json
-        proven already: entry 1 of oacp.local/[key] (6 entries)
+        nothing added, the bundle has this proof already: entry 1 of oacp.local/[key] (6 entries)
     "#]],
     );
     let proofs = session.json("run.json")["proofs"]["execution"].clone();

@@ -476,3 +476,35 @@ fn a_configuration_names_a_registry_elsewhere() {
         exit 3
     "#]]);
 }
+
+#[test]
+fn a_machine_that_logs_elsewhere_alone_shows_what_waits() {
+    let session = Session::with_runtimes("registry-alone");
+    session.write("agent.py", "def run(input):\n    return input\n");
+    session.write("registry.policy", session.stdout(&["log", "policy"]));
+    private(&session, "append.token", &format!("{APPEND}\n"));
+    std::fs::remove_file(session.path("oacp/log.key")).unwrap();
+    std::fs::remove_file(session.path("oacp/log.policy")).unwrap();
+    let url = "http://127.0.0.1:1";
+    let add = ["log", "add", url, "--log-policy", "registry.policy"];
+    session.stdout(&[&add[..], &["--token", "append.token"]].concat());
+    session.stdout(&["run", "agent.py", "--registry", url]);
+    session.check(
+        &["log", "status"],
+        expect![[r#"
+        $ oacp log status
+        no log on this machine; it logs elsewhere
+          spool       3 entries for http://127.0.0.1:1: oacp log sync
+    "#]],
+    );
+    session.check(&["key", "export", "trust.yaml"], expect![[r#"
+        $ oacp key export trust.yaml
+        wrote trust.yaml: give it to whoever verifies: oacp verify BUNDLE --trust trust.yaml
+        ! the trust file has no log policy: --log-policy FILE adds that of the log that this node writes to
+    "#]]);
+    // What is known of it is replaced as a whole.
+    let token = session.path("oacp/registries/127.0.0.1_1.token");
+    assert!(token.exists());
+    session.stdout(&[&add[..], &["--force"]].concat());
+    assert!(!token.exists());
+}

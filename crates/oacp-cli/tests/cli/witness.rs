@@ -295,23 +295,29 @@ fn a_policy_is_edited_and_what_was_written_by_hand_stays() {
     let key = key["key"].as_str().unwrap();
     let policy = String::from_utf8(session.read("oacp/log.policy")).unwrap();
     session.write("oacp/log.policy", format!("# ours\n{policy}"));
-    session.check(
-        &["witness", "add", "one", key],
-        expect![[r#"
+    session.check(&["witness", "add", "one", key], expect![[r#"
         $ oacp witness add one witness.local/[key]+[vkey]
+        ! error: where is the witness `one` asked?
+        !   hint: add its URL: a witness that cannot be asked cosigns nothing, and keeps the quorum from being met
+        exit 3
+    "#]]);
+    session.check(
+        &["witness", "add", "one", key, "https://w.example"],
+        expect![[r#"
+        $ oacp witness add one witness.local/[key]+[vkey] https://w.example
         1 of 1 have to cosign: one
         ! who trusts this log needs its policy again: oacp log policy, oacp key export
     "#]],
     );
-    session.check(&["witness", "add", "two", key], expect![[r#"
-        $ oacp witness add two witness.local/[key]+[vkey]
+    session.check(&["witness", "add", "two", key, "https://w.example"], expect![[r#"
+        $ oacp witness add two witness.local/[key]+[vkey] https://w.example
         ! error: this would be no log policy: line 4: the same key as in line 3, whatever it is called there
         exit 3
     "#]]);
     session.check(
-        &["witness", "add", "a b", key],
+        &["witness", "add", "a b", key, "https://w.example"],
         expect![[r#"
-        $ oacp witness add a b witness.local/[key]+[vkey]
+        $ oacp witness add a b witness.local/[key]+[vkey] https://w.example
         ! error: `a b` is not one word
         exit 3
     "#]],
@@ -322,11 +328,25 @@ fn a_policy_is_edited_and_what_was_written_by_hand_stays() {
         $ oacp log policy
         # ours
         log oacp.local/[key]+[vkey]
-        witness one witness.local/[key]+[vkey]
+        witness one witness.local/[key]+[vkey] https://w.example
         group witnesses 1 one
         quorum witnesses
     "#]],
     );
+    // Its other key, for the same quorum.
+    let keys: serde_json::Value =
+        serde_json::from_str(&other.stdout(&["witness", "key", "--json"])).unwrap();
+    let second = keys["ml_dsa44_key"].as_str().unwrap();
+    session.check(
+        &["witness", "add", "two", second, "https://w.example/"],
+        expect![[r#"
+            $ oacp witness add two witness.local/[key]+[vkey] https://w.example/
+            2 of 2 have to cosign: one, two
+            ! who trusts this log needs its policy again: oacp log policy, oacp key export
+            ! note: `one` and `two` are one witness by their key's name or URL, and the quorum counts it twice; `oacp witness remove` takes one of them out
+        "#]],
+    );
+    session.stdout(&["witness", "remove", "two"]);
     let policy = String::from_utf8(session.read("oacp/log.policy")).unwrap();
     session.write("oacp/log.policy", policy.replace("witnesses", "mine"));
     session.check(

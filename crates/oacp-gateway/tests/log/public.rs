@@ -335,7 +335,10 @@ fn the_log_says_what_it_is_and_how_it_is() {
     assert_kept(&reply, "application/json", "no-store");
     assert_eq!(
         reply.json(),
-        json!({"origin": ORIGIN, "size": 2, "published": 2, "indexed": 2, "stopped": false})
+        json!({
+            "origin": ORIGIN, "size": 2, "published": 2, "indexed": 2, "stopped": false,
+            "cosigning": null, "retention_days": null,
+        })
     );
 }
 

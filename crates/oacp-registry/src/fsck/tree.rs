@@ -113,6 +113,7 @@ impl Check<'_> {
             (Some(entries), Some(hashes)) if entries != hashes => {
                 if self.are_right(&hashes, tile, tree, head)? {
                     self.damage(&tile.to_string(), "an entry is not what its hash says");
+                    self.damaged_bundles.insert(tile.index());
                     Ok(Some(hashes))
                 } else {
                     self.damage(&hashes_name, "is not what follows from the entries");

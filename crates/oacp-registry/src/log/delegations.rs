@@ -50,7 +50,12 @@ impl Keys for Known<'_> {
         if let Some(delegation) = admitted.find(|delegation| delegation.key.id() == key) {
             return Some(delegation.clone());
         }
-        self.shared.delegation(key).as_deref().cloned()
+        let known = self.shared.delegation(key).or_else(|| {
+            // Another process may have logged it a moment ago.
+            self.shared.follow();
+            self.shared.delegation(key)
+        });
+        known.as_deref().cloned()
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use oacp::digest::Digest;
-use oacp::entry::Entry;
+use oacp::entry::{Entry, Facts};
 use oacp::id::{ExecutionId, SandboxId};
 use oacp::leaf::LeafKind;
 use oacp::outcome::Outcome;
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Log, ReadError, Shared, chain};
-use crate::index::{PAGE_ROWS_MAX, Query};
 use crate::limits::{HOLD_NAME_BYTES_MAX, HOLDS_MAX};
 use crate::retention::Tombstone;
 use crate::segment::{self, Record, SegmentNumber};
@@ -70,20 +69,31 @@ pub struct HeldEntries {
 }
 
 impl HeldEntries {
-    fn query(&self, after: Option<u64>) -> Query {
-        Query {
-            execution: self.execution,
-            sandbox: self.sandbox,
-            agent: self.agent,
-            tool: self.tool.clone(),
-            outcome: self.outcome,
-            principal: self.principal.clone(),
-            since: self.from,
-            until: self.until,
-            after,
-            limit: PAGE_ROWS_MAX,
-            ..Query::default()
-        }
+    fn fits(&self, facts: &Facts) -> bool {
+        let is_of_an_execution = matches!(facts.kind, LeafKind::Execution | LeafKind::Begin);
+        let fits_execution = self
+            .execution
+            .is_none_or(|id| is_of_an_execution && *id.as_bytes() == facts.id);
+        let fits_tool = self
+            .tool
+            .as_ref()
+            .is_none_or(|tool| facts.tools.iter().any(|(name, _)| name == tool));
+        let fits_principal = self
+            .principal
+            .as_ref()
+            .is_none_or(|principal| facts.principal.as_ref() == Some(principal));
+        fits_execution
+            && fits_tool
+            && fits_principal
+            && (self.sandbox.is_none() || self.sandbox == facts.sandbox)
+            && (self.agent.is_none() || self.agent == facts.agent)
+            && (self.outcome.is_none() || self.outcome == facts.outcome)
+            && self
+                .from
+                .is_none_or(|from| facts.time.is_none_or(|time| time >= from))
+            && self
+                .until
+                .is_none_or(|until| facts.time.is_none_or(|time| time <= until))
     }
 }
 
@@ -234,7 +244,7 @@ impl Log {
             // Another process finds rows of what is gone in the index, and nowhere else.
             shared.index_now()?;
         }
-        let (durable, newest) = {
+        let (mut durable, newest) = {
             let sequencer = shared.sequencer();
             (sequencer.durable_size(), sequencer.newest_segment())
         };
@@ -244,9 +254,23 @@ impl Log {
             source,
         })?;
         for number in numbers {
-            let Some(segment) = shared.payloads_of(number, before)? else {
+            let Some(mut segment) = shared.payloads_of(number, before)? else {
                 continue;
             };
+            if how == Pruning::Done
+                && number == newest
+                && segment.state != State::Pruned
+                && segment.last < before
+            {
+                // First, so that nothing comes into it after it was read.
+                let ended = shared.sequencer().end_segment(number);
+                ended.map_err(|error| write(&segment::name(number), chain(&error)))?;
+                durable = durable.max(shared.sequencer().durable_size());
+                let Some(read) = shared.payloads_of(number, before)? else {
+                    continue;
+                };
+                segment = read;
+            }
             let is_settled = how == Pruning::Told || segment.end() <= durable;
             let is_over = segment.last < before && is_settled;
             if segment.state == State::Whole && !is_over {
@@ -266,10 +290,6 @@ impl Log {
                 last: segment.last,
             });
             if how == Pruning::Done {
-                if number == newest && segment.state != State::Pruned {
-                    let ended = shared.sequencer().end_segment(number);
-                    ended.map_err(|error| write(&segment::name(number), chain(&error)))?;
-                }
                 shared.remove(number, &segment, &held)?;
             }
         }
@@ -406,23 +426,24 @@ impl Shared {
         segment: &'s Payloads,
         holds: &[Hold],
     ) -> Result<Vec<&'s Record>, ReadError> {
+        if holds.is_empty() {
+            return Ok(Vec::new());
+        }
+        // By what the payloads themselves say: the index may have rotted, and what goes does not come back.
         let mut held = BTreeSet::new();
-        for hold in holds {
-            let mut after = segment.first.checked_sub(1);
-            loop {
-                let page = self.index_now()?.find(&hold.on.query(after))?;
-                let found = page.rows.iter().map(|row| row.index);
-                held.extend(found.filter(|index| *index < segment.end()));
-                match page.next {
-                    Some(next) if next < segment.end() => after = Some(next),
-                    _ => break,
-                }
+        for record in &segment.records {
+            let entry = Entry::parse_unverified(&record.payload).map_err(|_| {
+                ReadError::damaged(format!("the payload of entry {}", record.index))
+            })?;
+            if holds.iter().any(|hold| hold.on.fits(entry.facts())) {
+                held.insert(record.index);
             }
         }
         // A statement without its delegation would be a claim by nobody.
-        let records = segment.records.iter().filter(|record| {
-            held.contains(&record.index) || (!holds.is_empty() && is_delegation(record))
-        });
+        let records = segment
+            .records
+            .iter()
+            .filter(|record| held.contains(&record.index) || is_delegation(record));
         Ok(records.collect())
     }
 

@@ -16,7 +16,7 @@ use oacp_tlog::tile::{Tile, TileReadError, TileReader};
 use oacp_tlog::tree::{self, ProveError};
 use thiserror::Error;
 
-use super::{Log, Publication, Shared, View, chain};
+use super::{IndexState, Log, Publication, Shared, View, chain};
 use crate::index::{Count, Index, IndexError, Located, Page, Query};
 use crate::read::{ReadError, Reader};
 use crate::retention::Tombstone;
@@ -160,6 +160,11 @@ impl Log {
         let view = self.shared.view();
         if size == view.edge.size() {
             return Ok(view.edge.root());
+        }
+        if size > view.edge.size() {
+            return Err(ReadError::Beyond {
+                size: view.edge.size(),
+            });
         }
         self.shared
             .with_tiles(&view, size, |reader| tree::root(size, reader))
@@ -330,7 +335,7 @@ impl Shared {
             self.show(&sequencer);
             if let Some(first) = learnt.first() {
                 // Rows of flushes before may still be on their way.
-                self.indexed.wait(first.index);
+                self.wait_for_index(first.index);
             }
             self.add_to_index(&learnt);
         }
@@ -367,15 +372,22 @@ impl Shared {
     /// The index, when it has everything that readers see.
     pub(super) fn index_now(&self) -> Result<&Index, ReadError> {
         let size = self.view().committed.size();
-        let state = self.indexed.wait(size);
-        match state.stopped {
-            // What it lacks would look as if it were not in the log.
-            Some(reason) if state.through < size => Err(ReadError::Io {
-                what: "the index".to_owned(),
-                source: io::Error::other(reason),
-            }),
-            _ => Ok(&self.index),
+        let state = self.wait_for_index(size);
+        if state.through >= size {
+            return Ok(&self.index);
         }
+        // What it lacks would look as if it were not in the log.
+        let reason = state
+            .stopped
+            .unwrap_or_else(|| format!("it has {} entries of {size}", state.through));
+        Err(ReadError::Io {
+            what: "the index".to_owned(),
+            source: io::Error::other(reason),
+        })
+    }
+
+    fn wait_for_index(&self, size: u64) -> IndexState {
+        self.indexed.wait(size, || self.index.through().ok())
     }
 
     /// A proof from the tiles of the tree of `size` entries.

@@ -15,6 +15,8 @@ use thiserror::Error;
 use super::{CHECKPOINT, FlushError, Rows, Sequencer, SequencerOptions, Storage, UNSYNCED, sign};
 use crate::head::{Head, Mark, Position};
 use crate::index::{Place, Row};
+use crate::limits::UNSYNCED_ENTRIES_MAX;
+use crate::log::chain;
 use crate::read::{ReadError, Reader};
 use crate::retention::Tombstone;
 use crate::segment::{self, Batch, Record, SEGMENTS, SegmentError, SegmentNumber};
@@ -112,8 +114,10 @@ impl Sequencer {
             None => return Err(damaged("`head`")),
         };
         let is_new = generation == 0;
+        let (edge, durable) = edge_and_mark(&*storage, head.durable)?;
+        let head = Head { durable, ..head };
         let mut sequencer = Self {
-            edge: read_edge(&*storage, head.durable.size)?,
+            edge,
             durable: head.durable,
             segment_began_ms: segment_began(&*storage, head.end)?,
             generation,
@@ -135,7 +139,7 @@ impl Sequencer {
         if may_be_older {
             sequencer.adopt_what_a_torn_swap_left()?;
         }
-        sequencer.refuse_older_than_published()?;
+        sequencer.refuse_older_than_known(rows)?;
         sequencer.put_tiles().map_err(write_error)?;
         if sequencer.storage.get(UNSYNCED)?.is_some() {
             // All that may not be durable was put again.
@@ -165,18 +169,12 @@ impl Sequencer {
     /// Reads the batches from where the tiles are durable up to the head, and before them what `rows` lacks.
     fn replay(&mut self, rows: &dyn Rows) -> Result<(), RecoveryError> {
         let size = self.size();
-        if rows.through()? > size {
-            return Err(RecoveryError::RolledBack {
-                head: size,
-                witness: "its index",
-                known: rows.through()?,
-            });
-        }
         self.give_older_rows(rows)?;
         let Mark {
             size: mut at,
             mut position,
         } = self.head.durable;
+        let mut put = at;
         while at < size {
             let batch = self.batch_at(position, at)?;
             at += batch.records.len() as u64;
@@ -188,6 +186,10 @@ impl Sequencer {
             let learnt = self.take_rows();
             add_rows(rows, learnt)?;
             self.forget(rows.through()?);
+            if at - put > UNSYNCED_ENTRIES_MAX {
+                self.put_changed().map_err(write_error)?;
+                put = at;
+            }
         }
         self.check_root(at, position)
     }
@@ -333,6 +335,12 @@ impl Sequencer {
             ),
             here => (here?, false),
         };
+        if is_next && batch.header.first > first {
+            // What lies between went with its segment.
+            return Err(RecoveryError::Missing {
+                what: format!("the batch of entry {first}"),
+            });
+        }
         if batch.header.first != first {
             return Err(damaged(format!(
                 "segment {}: a batch begins with entry {}, expected {first}",
@@ -400,7 +408,15 @@ impl Sequencer {
         self.swap(head).map_err(write_error)
     }
 
-    fn refuse_older_than_published(&self) -> Result<(), RecoveryError> {
+    fn refuse_older_than_known(&self, rows: &dyn Rows) -> Result<(), RecoveryError> {
+        let known = rows.through()?;
+        if known > self.size() {
+            return Err(RecoveryError::RolledBack {
+                head: self.size(),
+                witness: "its index",
+                known,
+            });
+        }
         let Some(bytes) = self.storage.get(CHECKPOINT)? else {
             return Ok(());
         };
@@ -440,7 +456,10 @@ impl Sequencer {
             self.stop(&error);
             return Err(error);
         }
-        self.put_tiles()
+        self.put_tiles().inspect_err(|error| {
+            // Tiles that were taken out and not put would be missed later.
+            self.stopped = Some(chain(error));
+        })
     }
 
     fn take_over(&mut self, newest: &Versioned, may_be_older: bool) -> Result<(), RecoveryError> {
@@ -537,6 +556,23 @@ fn first_head(options: &SequencerOptions) -> io::Result<Head> {
     })
 }
 
+/// The edge of the tree whose tiles are durable. If one of them cannot be read, and every payload is still there, all tiles are made
+/// again, from the first.
+fn edge_and_mark(storage: &dyn Storage, durable: Mark) -> Result<(Edge, Mark), RecoveryError> {
+    match read_edge(storage, durable.size) {
+        Ok(edge) => Ok((edge, durable)),
+        Err(RecoveryError::Damaged { .. }) if is_unpruned(storage)? => {
+            Ok((Edge::new(), Mark::default()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_unpruned(objects: &dyn Objects) -> io::Result<bool> {
+    let names = objects.list(SEGMENTS)?;
+    Ok(!names.is_empty() && !names.iter().any(|name| name.ends_with(".pruned")))
+}
+
 fn read_edge(objects: &dyn Storage, size: u64) -> Result<Edge, RecoveryError> {
     let read = |tile: Tile| match objects.get(&tile.to_string())? {
         Some(bytes) => Ok(bytes),
@@ -549,7 +585,8 @@ fn read_edge(objects: &dyn Storage, size: u64) -> Result<Edge, RecoveryError> {
     };
     Edge::from_tiles(size, read).map_err(|error| match error {
         EdgeError::Read { source, .. } => source,
-        error => damaged(error.to_string()),
+        EdgeError::Wrong { tile } => damaged(format!("`{tile}`")),
+        EdgeError::Size(_) => damaged("`head`"),
     })
 }
 

@@ -60,7 +60,10 @@ async fn appender() {
                 sandbox.execution(id, "agent", "alice")
             })
             .collect();
-        let digests: Vec<_> = envelopes.iter().map(|envelope| envelope.pae_digest()).collect();
+        let digests: Vec<_> = envelopes
+            .iter()
+            .map(|envelope| envelope.pae_digest())
+            .collect();
         let entries = log.admit_all(envelopes).into_iter().map(Result::unwrap);
         let appended = log.append_entries(entries.collect()).await.unwrap();
         for (digest, appended) in digests.iter().zip(appended) {
@@ -95,17 +98,23 @@ impl Told {
             let (index, digest) = rest.split_once(' ').unwrap();
             let digest: Digest = digest.parse().unwrap();
             let before = self.entries.insert(index.parse().unwrap(), digest);
-            assert!(before.is_none_or(|before| before == digest), "{index} was given twice");
+            assert!(
+                before.is_none_or(|before| before == digest),
+                "{index} was given twice"
+            );
         } else if let Some(rest) = line.strip_prefix("checkpoint ") {
             let note = rest.replace('|', "\n");
-            self.checkpoints.push(SignedCheckpoint::parse(note.as_bytes()).unwrap());
+            self.checkpoints
+                .push(SignedCheckpoint::parse(note.as_bytes()).unwrap());
         }
     }
 }
 
 fn whole_lines(child: &mut Child) -> impl Iterator<Item = String> {
     let out = BufReader::new(child.stdout.take().unwrap());
-    out.split(b'\n').map_while(Result::ok).filter_map(|line| String::from_utf8(line).ok())
+    out.split(b'\n')
+        .map_while(Result::ok)
+        .filter_map(|line| String::from_utf8(line).ok())
 }
 
 #[test]
@@ -113,7 +122,10 @@ fn what_was_acknowledged_survives_being_killed() {
     let dir = tempfile::tempdir().unwrap();
     let mut told = Told::default();
     for round in 0..ROUNDS {
-        let mut children = [start(2 * round + 1, dir.path()), start(2 * round + 2, dir.path())];
+        let mut children = [
+            start(2 * round + 1, dir.path()),
+            start(2 * round + 2, dir.path()),
+        ];
         // How far the first gets differs from round to round; the second is killed wherever it is.
         let mut acknowledgements = 1 + round % 9;
         let [first, second] = &mut children;
@@ -121,13 +133,20 @@ fn what_was_acknowledged_survives_being_killed() {
         let mut out = BufReader::new(first.stdout.take().unwrap());
         while acknowledgements > 0 {
             let mut line = String::new();
-            assert!(out.read_line(&mut line).unwrap() > 0, "the appender ended by itself");
+            assert!(
+                out.read_line(&mut line).unwrap() > 0,
+                "the appender ended by itself"
+            );
             acknowledgements -= u64::from(line.starts_with("acknowledged "));
             lines.push(line.trim_end().to_owned());
         }
         first.kill().unwrap();
         second.kill().unwrap();
-        lines.extend(out.lines().map_while(Result::ok).filter(|line| !is_cut_off(line)));
+        lines.extend(
+            out.lines()
+                .map_while(Result::ok)
+                .filter(|line| !is_cut_off(line)),
+        );
         lines.extend(whole_lines(second).filter(|line| !is_cut_off(line)));
         for child in &mut children {
             child.wait().unwrap();
@@ -142,7 +161,11 @@ fn what_was_acknowledged_survives_being_killed() {
 fn is_cut_off(line: &str) -> bool {
     let is_acknowledgement = line.starts_with("acknowledged ");
     let is_checkpoint = line.starts_with("checkpoint ");
-    (is_acknowledgement && line.rsplit("sha256:").next().is_none_or(|hex| hex.len() != 64))
+    (is_acknowledgement
+        && line
+            .rsplit("sha256:")
+            .next()
+            .is_none_or(|hex| hex.len() != 64))
         || (is_checkpoint && !line.ends_with('|'))
         || !(is_acknowledgement || is_checkpoint)
 }
@@ -153,7 +176,11 @@ fn check(dir: &Path, told: &Told, round: u64) {
     assert!(report.is_sound(), "round {round}: {report:#?}");
     for (index, digest) in &told.entries {
         let leaf = log.leaf(*index).unwrap();
-        assert_eq!((leaf.kind, leaf.pae), (LeafKind::Execution, *digest), "round {round}");
+        assert_eq!(
+            (leaf.kind, leaf.pae),
+            (LeafKind::Execution, *digest),
+            "round {round}"
+        );
         assert_eq!(log.payload(*index).unwrap().pae_digest(), *digest);
     }
     let now = log.committed();

@@ -166,3 +166,40 @@ async fn a_flipped_bit_is_named_and_never_served() {
     }
     assert!(check().findings.is_empty());
 }
+
+#[tokio::test]
+async fn a_log_opens_again_without_its_newest_head_or_its_tiles() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time::new();
+    let size = {
+        let log = open_at(dir.path(), &time);
+        let mut sandbox = Sandbox::new(1);
+        log.append(sandbox.delegation.clone()).await.unwrap();
+        for n in 0..5 {
+            let execution = sandbox.execution(execution_id(n), "agent", "alice");
+            log.append(execution).await.unwrap();
+        }
+        log.settle().unwrap();
+        let execution = sandbox.execution(execution_id(9), "agent", "alice");
+        log.append(execution).await.unwrap();
+        log.committed().size()
+    };
+    // Whichever slot is the newest, the batch that it counted is durable.
+    let head = dir.path().join("head");
+    let whole = fs::read(&head).unwrap();
+    for slot in [0, 1] {
+        let mut flipped = whole.clone();
+        flipped[slot * 4096 + 100] ^= 1;
+        fs::write(&head, &flipped).unwrap();
+        assert_eq!(
+            open_at(dir.path(), &time).committed().size(),
+            size,
+            "slot {slot}"
+        );
+    }
+    fs::remove_dir_all(dir.path().join("tile")).unwrap();
+    let log = open_at(dir.path(), &time);
+    assert_eq!(log.committed().size(), size);
+    let report = fsck::check(dir.path(), &log.verifier(), None, &mut |_, _| {}).unwrap();
+    assert!(report.is_sound(), "{report:#?}");
+}

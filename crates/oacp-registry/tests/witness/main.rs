@@ -46,7 +46,10 @@ fn run(disk: &SimDisk) -> u64 {
             continue;
         };
         let known = held.latest().map_or(0, SignedCheckpoint::size);
-        assert!(known >= cosigned, "{known} is remembered and {cosigned} was cosigned");
+        assert!(
+            known >= cosigned,
+            "{known} is remembered and {cosigned} was cosigned"
+        );
         // The same size again, too: what can be read may not be durable.
         if known > 0 && held.remember(checkpoint(known)).is_ok() {
             cosigned = known;
@@ -63,7 +66,10 @@ fn assert_remembers(disk: &SimDisk, cosigned: u64, case: &str) {
     let state = WitnessState::on(Arc::new(disk.process()), Path::new(DIR)).unwrap();
     let mut held = state.hold(ORIGIN).unwrap();
     let known = held.latest().map_or(0, SignedCheckpoint::size);
-    assert!((cosigned..=4).contains(&known), "{case}: {known} for {cosigned}");
+    assert!(
+        (cosigned..=4).contains(&known),
+        "{case}: {known} for {cosigned}"
+    );
     if known > 0 {
         assert_eq!(held.latest(), Some(&checkpoint(known)), "{case}");
     }
@@ -107,7 +113,11 @@ fn no_pair_of_failures_makes_a_witness_forget() {
     let faults = [Fault::FailedButHappened, Fault::Eio, Fault::Short];
     for first in 0..count {
         for second in first + 1..count.min(first + 14) {
-            for (n, (one, other)) in faults.iter().flat_map(|a| faults.map(|b| (*a, b))).enumerate() {
+            for (n, (one, other)) in faults
+                .iter()
+                .flat_map(|a| faults.map(|b| (*a, b)))
+                .enumerate()
+            {
                 let disk = SimDisk::new(n as u64);
                 disk.inject(first, one);
                 disk.inject(second, other);
@@ -115,7 +125,11 @@ fn no_pair_of_failures_makes_a_witness_forget() {
                 disk.kill_all();
                 disk.heal();
                 disk.cut_power(n as u64 + 1);
-                assert_remembers(&disk, cosigned, &format!("{first} {one:?}, {second} {other:?}"));
+                assert_remembers(
+                    &disk,
+                    cosigned,
+                    &format!("{first} {one:?}, {second} {other:?}"),
+                );
             }
         }
     }

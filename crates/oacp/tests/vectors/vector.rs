@@ -39,12 +39,14 @@ impl Vector {
             audience,
             agent,
             input,
+            execution,
         } = &self.expectation;
         let expected = [
             ("nonce", nonce.as_ref().map(ToString::to_string)),
             ("audience", audience.as_ref().map(ToString::to_string)),
             ("agent", agent.as_ref().map(ToString::to_string)),
             ("input", input.as_ref().map(ToString::to_string)),
+            ("execution", execution.as_ref().map(ToString::to_string)),
         ];
         for (name, value) in expected {
             header.extend(value.map(|value| format!("expect-{name}: {value}\n")));
@@ -93,6 +95,9 @@ impl Vector {
                 "expect-audience" => vector.expectation.audience = Some(value.parse().unwrap()),
                 "expect-agent" => vector.expectation.agent = Some(value.parse().unwrap()),
                 "expect-input" => vector.expectation.input = Some(value.parse().unwrap()),
+                "expect-execution" => {
+                    vector.expectation.execution = Some(value.parse().unwrap());
+                }
                 "unknown" => vector.unknown.push(value),
                 "pad" => vector.pad = value.parse().unwrap(),
                 _ => panic!("unknown header `{field}`"),

@@ -61,7 +61,7 @@ pub(super) fn policy(arguments: &Policy, home: &Home, console: &Console) -> Resu
                 None => Directory::new(home.log()),
                 Some(place) => registry::directory(place, home)?,
             };
-            directory.policy()?.ok_or_else(|| {
+            directory.policy_of_log()?.ok_or_else(|| {
                 Failure::unable(format!("there is no log in {}", shown(directory.dir())))
                     .hint("the first `oacp run` makes one, and so does `oacp log init`")
             })?

@@ -100,7 +100,7 @@ fn text(added: &Added, policy: &Policy) -> String {
     };
     let what = match added.is_new {
         true => "proven",
-        false => "proven already",
+        false => "nothing added, the bundle has this proof already",
     };
     format!(
         "{what}: entry {} of {} ({}{cosigned})",

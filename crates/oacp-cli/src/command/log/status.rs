@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use oacp::leaf::LeafKind;
 use oacp::time::Timestamp;
-use oacp_gateway::Pending;
+use oacp_gateway::{Pending, Spool};
 use oacp_registry::Count;
 use oacp_tlog::checkpoint::SignedCheckpoint;
 use oacp_tlog::policy::{Policy, PolicyError};
@@ -17,7 +17,7 @@ use crate::escape::{visible, visible_lines};
 use crate::failure::{Exit, Failure, Judge};
 use crate::home::{Home, shown};
 use crate::measure;
-use crate::registry::{Known, Place, Reached, Which, spools};
+use crate::registry::{Directory, Known, Place, Reached, Which, spools};
 use crate::runtime;
 
 #[derive(Args)]
@@ -49,6 +49,13 @@ pub(super) fn status(
     home: &Home,
     console: &Console,
 ) -> Result<Exit, Failure> {
+    let (asked, _) = arguments.which.read()?;
+    if asked.place.is_none() && !Directory::new(home.log()).exists() {
+        let spools = spools(home)?;
+        if !spools.is_empty() {
+            return only_spools(&spools, console);
+        }
+    }
     match arguments
         .which
         .reach(arguments.read_token.as_deref(), home)?
@@ -132,6 +139,35 @@ pub(super) fn status(
             ))?;
         }
     }
+    Ok(Exit::Yes)
+}
+
+/// What a machine has that logs elsewhere alone.
+fn only_spools(spools: &[(Known, Spool)], console: &Console) -> Result<Exit, Failure> {
+    let mut waiting = Vec::new();
+    for (known, spool) in spools {
+        waiting.push((known.url().to_owned(), spool.pending()?));
+    }
+    if console.json {
+        console.print_json(&json!({
+            "log": null,
+            "spools": waiting.iter().map(spool_object).collect::<Vec<_>>(),
+        }))?;
+        return Ok(Exit::Yes);
+    }
+    let mut text = "no log on this machine; it logs elsewhere".to_owned();
+    for (url, pending) in &waiting {
+        let what = match pending.entries {
+            0 => format!("nothing waits for {}", visible(url)),
+            entries => format!(
+                "{} for {}: oacp log sync",
+                measure::entries(entries as u64),
+                visible(url)
+            ),
+        };
+        text.push_str(&format!("\n  {YELLOW}spool{YELLOW:#}       {what}"));
+    }
+    console.print(&text)?;
     Ok(Exit::Yes)
 }
 

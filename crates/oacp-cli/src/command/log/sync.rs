@@ -93,6 +93,9 @@ fn tell(known: &Known, sent: &Sent, console: &Console) -> Result<(), Failure> {
             visible(known.url()),
             visible(&refused.to_string())
         ));
+        if refused.code == "unknown_key" {
+            console.say("  hint: the log does not know this node: its operator adds it to --nodes");
+        }
     }
     for file in &sent.damaged {
         console.say(&format!(

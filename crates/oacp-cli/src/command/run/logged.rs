@@ -38,15 +38,22 @@ impl Missing {
     /// There is no answer: it was not to be had without the log.
     pub(super) fn failure(self, file: &Path) -> Failure {
         let Self { level, source } = self;
+        let is_unknown =
+            matches!(&source, RegistryError::Refused(refused) if refused.code == "unknown_key");
         let file = shown(file);
         let what = match level >= Level::Full {
             true => format!("the run has ended, and its level {level} is not reached"),
             false => "the run has ended, and is not in the log".to_owned(),
         };
         Failure::from(anyhow::Error::from(source).context(format!("{what}; its bundle is {file}")))
-            .hint(format!(
-                "when the log is well, `oacp log prove {file}` logs it and adds the proofs"
-            ))
+            .hint(match is_unknown {
+                true => format!(
+                    "the log does not know this node: its operator adds it to --nodes; then `oacp log prove {file}` logs it and adds the proofs"
+                ),
+                false => format!(
+                    "when the log is well, `oacp log prove {file}` logs it and adds the proofs"
+                ),
+            })
     }
 }
 

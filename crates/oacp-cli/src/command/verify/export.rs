@@ -7,6 +7,7 @@ use oacp::export::{EXPORT_V1, ExportError, ExportReader, ExportReport, Findings}
 use oacp::id::LogOrigin;
 use oacp::limits::EXPORT_LINE;
 use oacp::refusal::RefusalKind;
+use oacp::report::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::command::report::line as verdict;
@@ -23,7 +24,7 @@ const SHOWN: usize = 10;
 /// What `--json` prints. Fields are added, never renamed.
 #[derive(Serialize)]
 struct Answer<'a> {
-    /// `verified`, or `failed`: something was checked and does not hold.
+    /// `verified`; `failed`: something was checked and does not hold; or `could_not_check`: nobody says whether the log signed the checkpoint.
     verdict: &'static str,
     export: &'a ExportReport,
 }
@@ -51,9 +52,8 @@ pub(super) fn verify(
     }
     let report = reader.finish().map_err(refused)?;
     drop(counting);
-    let failed = report.has_failed();
+    let (verdict, exit) = judged(&report);
     if console.json {
-        let verdict = if failed { "failed" } else { "verified" };
         console.print_json(&Answer {
             verdict,
             export: &report,
@@ -61,7 +61,16 @@ pub(super) fn verify(
     } else {
         console.print(&text(&report))?;
     }
-    Ok(if failed { Exit::No } else { Exit::Yes })
+    Ok(exit)
+}
+
+/// Entries that lead to a checkpoint that nobody signed can be anybody's: such an export shows nothing.
+fn judged(report: &ExportReport) -> (&'static str, Exit) {
+    match (report.has_failed(), &report.published) {
+        (true, _) => ("failed", Exit::No),
+        (false, Verdict::Pass { .. }) => ("verified", Exit::Yes),
+        (false, _) => ("could_not_check", Exit::Unable),
+    }
 }
 
 #[derive(Deserialize)]
@@ -146,9 +155,12 @@ fn text(report: &ExportReport) -> String {
             text.push_str(&format!("  {DIM}·{DIM:#} {}\n", visible(line)));
         }
     }
-    let closing = match report.has_failed() {
-        true => format!("{RED}failed{RED:#}: see above"),
-        false => format!(
+    let closing = match judged(report).1 {
+        Exit::No => format!("{RED}failed{RED:#}: see above"),
+        Exit::Unable => format!(
+            "{YELLOW}could not be checked{YELLOW:#}: whether the log signed the checkpoint is not known; give its policy, in the file of --trust"
+        ),
+        _ => format!(
             "{GREEN}verified{GREEN:#}: {}, and none is missing; {} not checked",
             range(*from, *to),
             measure::plural(report.not_checked.len() as u64, "thing")

@@ -53,6 +53,14 @@ pub(super) fn find(arguments: &Arguments, home: &Home) -> Result<Subject, Failur
     Ok(Subject::Bundle(Box::new(bundle)))
 }
 
+/// The execution that is looked up: whoever has it may answer with another.
+pub(super) fn execution(arguments: &Arguments) -> Option<ExecutionId> {
+    let path = &arguments.subject;
+    path.to_str()
+        .and_then(|text| text.parse().ok())
+        .filter(|_| arguments.registry.is_some() || !path.exists())
+}
+
 fn looked_up(
     which: &Which,
     arguments: &Arguments,

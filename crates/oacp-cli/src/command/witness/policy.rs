@@ -24,7 +24,7 @@ pub(crate) struct Add {
     /// Its key: `oacp witness key` prints it on its machine
     #[arg(value_parser = vkey)]
     vkey: VerifierKey,
-    /// Where it is asked. Without it, it is not
+    /// Where it is asked
     url: Option<String>,
     /// How many of the witnesses have to cosign: any, all, or a number [default: more than half]
     #[arg(long, value_name = "any|all|K")]
@@ -95,7 +95,13 @@ pub(super) fn add(arguments: &Add, home: &Home, console: &Console) -> Result<Exi
         ));
     }
     let url = match &arguments.url {
-        None => String::new(),
+        None => {
+            return Err(Failure::usage(format!(
+                "where is the witness `{}` asked?",
+                visible(&arguments.name)
+            ))
+            .hint("add its URL: a witness that cannot be asked cosigns nothing, and keeps the quorum from being met"));
+        }
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => format!(" {url}"),
         Some(url) => {
             return Err(Failure::usage(format!("`{}` is not a URL", visible(url)))
@@ -111,12 +117,25 @@ pub(super) fn add(arguments: &Add, home: &Home, console: &Console) -> Result<Exi
             visible(&arguments.name)
         )));
     }
+    let twin = before.witnesses().iter().find(|witness| {
+        let trimmed = |url: &str| url.trim_end_matches('/').to_owned();
+        witness.key().name() == arguments.vkey.name()
+            || witness.url().map(trimmed) == arguments.url.as_deref().map(trimmed)
+    });
     let line = format!("witness {} {}{url}", arguments.name, arguments.vkey);
     let mut lines = without_rule(&before, &directory)?;
     lines.push(line);
     let mut names = names(&before);
     names.push(arguments.name.clone());
-    write(&directory, lines, &names, arguments.quorum, console)
+    let exit = write(&directory, lines, &names, arguments.quorum, console)?;
+    if let Some(twin) = twin {
+        console.note(&format!(
+            "note: `{}` and `{}` are one witness by their key's name or URL, and the quorum counts it twice; `oacp witness remove` takes one of them out",
+            visible(twin.name()),
+            visible(&arguments.name),
+        ));
+    }
+    Ok(exit)
 }
 
 pub(super) fn remove(arguments: &Remove, home: &Home, console: &Console) -> Result<Exit, Failure> {

@@ -11,6 +11,7 @@ pub fn accepted(cases: &mut Cases) {
         audience: Some("alice".parse().unwrap()),
         agent: Some(Case::new().source.hash()),
         input: Some(Digest::of(fixture::INPUT)),
+        execution: Some(fixture::execution(1)),
     };
     cases
         .accept("whole", "everything, and everything as expected", whole())

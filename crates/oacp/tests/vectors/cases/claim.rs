@@ -371,4 +371,13 @@ pub fn expectation(cases: &mut Cases) {
         .refuse("input_mismatch", "input", "another input", bare())
         .expectation
         .input = other;
+    cases
+        .refuse(
+            "execution_mismatch",
+            "execution",
+            "another execution than the one that was looked up",
+            bare(),
+        )
+        .expectation
+        .execution = Some(crate::fixture::execution(9));
 }
