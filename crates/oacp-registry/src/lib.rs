@@ -24,7 +24,9 @@
 //! | `segments/<n>.pruned` | what remains of a pruned segment: ids, and what is on hold | |
 //! | `tile/…`, `checkpoint` | the log as C2SP tlog-tiles has it; any HTTP server can serve it | |
 //! | `index.sqlite` | what is looked for by name | it is made again |
+//! | `holds.json` | what keeps payloads beyond their time, checksummed | nothing is on hold |
 //! | `lock` | nothing; it is locked for each flush | |
+//! | `unsynced` | nothing; it stands while tiles are made durable, and after that failed | |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -235,11 +235,11 @@ impl Sequencer {
         self.follow()?;
 
         let (placed, new) = self.place(entries, rows)?;
-        if !new.is_empty() {
-            if let Err(error) = self.append(&new, time_ms) {
-                self.stop(&error);
-                return Err(error);
-            }
+        if !new.is_empty()
+            && let Err(error) = self.append(&new, time_ms)
+        {
+            self.stop(&error);
+            return Err(error);
         }
         acknowledge(placed);
         if !new.is_empty()
@@ -633,7 +633,7 @@ impl Sequencer {
 
 /// The log's checkpoint of a tree.
 fn sign(options: &SequencerOptions, size: u64, root: Hash) -> io::Result<SignedCheckpoint> {
-    let checkpoint = Checkpoint::new(&options.origin.to_string(), size, root);
+    let checkpoint = Checkpoint::new(options.origin.as_ref(), size, root);
     let checkpoint = checkpoint.map_err(io::Error::other)?;
     Ok(SignedCheckpoint::sign(&checkpoint, &options.key))
 }

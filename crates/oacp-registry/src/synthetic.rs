@@ -83,7 +83,7 @@ pub fn make(
     }
     storage.sync()?;
     let position = Position { segment, offset: 0 };
-    let checkpoint = Checkpoint::new(&options.origin.to_string(), count, edge.root());
+    let checkpoint = Checkpoint::new(options.origin.as_ref(), count, edge.root());
     let checkpoint = checkpoint.map_err(io::Error::other)?;
     let checkpoint = SignedCheckpoint::sign(&checkpoint, &options.key);
     storage.put(CHECKPOINT, checkpoint.to_string().as_bytes())?;

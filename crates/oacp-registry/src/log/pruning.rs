@@ -453,7 +453,7 @@ impl Shared {
         segment: &Payloads,
         held: &[&Record],
     ) -> Result<(), PruneError> {
-        let held: Vec<Record> = held.iter().map(|record| Record::clone(record)).collect();
+        let held: Vec<Record> = held.iter().copied().cloned().collect();
         let (bytes, places) = Tombstone::encode(number, segment.first, &segment.ids, &held);
         let name = segment::pruned_name(number);
         let at = |name: &str| {
