@@ -105,7 +105,7 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
         measure::bytes(fs::metadata(&bundle)?.len())
     ))?;
 
-    stage.heading("It is published: what is in the log cannot be taken back")?;
+    stage.heading("It is logged: whoever keeps the proof can tell if the log is ever changed")?;
     stage.text(&logged)?;
 
     stage.heading("Whoever has the bundle checks it, and runs it again")?;

@@ -27,7 +27,7 @@ fn the_demo_plays_to_its_end() {
           its result {"pack":"an umbrella","rich":false}
           bundle     ~/demo/run.json, [size]
 
-        It is published: what is in the log cannot be taken back
+        It is logged: whoever keeps the proof can tell if the log is ever changed
           logged as entry 1 of oacp.local/[key] (2 entries)
 
         Whoever has the bundle checks it, and runs it again
