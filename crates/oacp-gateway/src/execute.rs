@@ -192,11 +192,11 @@ async fn announce(
     };
     let refused = |source| ExecuteError::NotLoggable { level, source };
     let delegated = logging.enter_delegation(sandbox, Answered::WhenLogged);
-    if let Some(entered) = delegated.await.map_err(refused)? {
-        // Without a quorum nothing is announced: a begin that nothing follows looks like a run that was kept back.
-        let proof = logging.proof_by_quorum(&entered.leaf, entered.index);
-        proof.await.map_err(refused)?;
-    }
+    let delegated = delegated.await.map_err(refused)?;
+    let entered_first = delegated.ok_or_else(|| refused(RegistryError::NoSuchEntry))?;
+    // Without a quorum nothing is announced: a begin that nothing follows looks like a run that was kept back.
+    let proof = logging.proof_by_quorum(&entered_first.leaf, entered_first.index);
+    proof.await.map_err(refused)?;
     let begin = sandbox.sign(|place| {
         known
             .begin(sandbox, &job.salt_key, &job.seed, place)
@@ -207,9 +207,8 @@ async fn announce(
         .submit(envelopes, Answered::WhenLogged)
         .await
         .map_err(refused)?;
-    let Some(entered) = entered(LeafKind::Begin, &begin, &place) else {
-        return Ok(None);
-    };
+    let entered = entered(LeafKind::Begin, &begin, &place);
+    let entered = entered.ok_or_else(|| refused(RegistryError::NoSuchEntry))?;
     let proof = logging.proof_by_quorum(&entered.leaf, entered.index);
     Ok(Some(Announced {
         proof: proof.await.map_err(refused)?,

@@ -14,6 +14,7 @@ mod ask;
 mod config;
 mod demo;
 mod disclose;
+mod entries;
 mod export;
 mod help;
 mod key;

@@ -7,7 +7,6 @@ mod pruning;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use oacp::delegation::Delegation;
 use oacp::isolation::{Isolation, IsolationKind};

@@ -1,4 +1,4 @@
-//! Adding, by one process and by two; and how fast.
+//! Adding, by one process and by two.
 
 use super::*;
 
@@ -109,65 +109,4 @@ fn a_pruned_entry_can_be_added() {
     assert_eq!(located.unwrap().place, None);
     assert_eq!(index.counts().unwrap()[0].pruned, 1);
     assert_eq!(index.prune(0, &[]).unwrap(), 1);
-}
-
-/// Prints rows a second, as the index grows. `INDEX_ROWS` says how far.
-#[test]
-#[ignore = "a measurement"]
-fn measure() {
-    let until: u64 = std::env::var("INDEX_ROWS").map_or(1_000_000, |rows| rows.parse().unwrap());
-    let distinct = std::env::var("INDEX_DISTINCT").is_ok();
-    let bench = Bench::new();
-    let index = bench.open();
-    let mut busy = std::time::Duration::ZERO;
-    let (mut at, mut rows, mut longest) = (0, 0, busy);
-    while at < until {
-        let batch: Vec<Row> = (at..at + 2000)
-            .map(|n| {
-                let mut row = ran(n);
-                let facts = row.facts.as_mut().unwrap();
-                facts.sandbox = Some(sandbox(n / 20));
-                facts.agent = Some(digest("agent", if distinct { n } else { n % 500 }));
-                facts.outcome = Some(if n % 50 == 0 {
-                    Outcome::Denied
-                } else {
-                    Outcome::Ok
-                });
-                row
-            })
-            .collect();
-        let start = Instant::now();
-        index.add(at, &batch).unwrap();
-        busy += start.elapsed();
-        longest = longest.max(start.elapsed());
-        (at, rows) = (at + 2000, rows + 2000);
-        if [200_000, 1_000_000].contains(&at) || at.is_multiple_of(1_000_000) {
-            let bytes = fs::metadata(bench.path()).unwrap().len();
-            let look = Instant::now();
-            for n in 0..1000 {
-                let row = ran(at * n / 1000);
-                assert_eq!(index.same(row.kind, row.id, &row.pae).unwrap().len(), 1);
-            }
-            let same = look.elapsed() / 1000;
-            let look = Instant::now();
-            for n in 0..100 {
-                let found = index.by_digest(&ran(at * n / 100).pae).unwrap();
-                assert_eq!(found.len(), 1);
-            }
-            let digests = look.elapsed() / 100;
-            let look = Instant::now();
-            let query = Query {
-                sandbox: Some(sandbox(at / 40)),
-                ..Query::default()
-            };
-            assert_eq!(index.find(&query).unwrap().rows.len(), 20);
-            println!(
-                "{at} rows: {:.0} rows/s, a batch {longest:?} at most, {} bytes a row, by id {same:?}, by digest {digests:?}, a sandbox {:?}",
-                f64::from(rows as u32) / busy.as_secs_f64(),
-                bytes / at,
-                look.elapsed()
-            );
-            (busy, rows, longest) = Default::default();
-        }
-    }
 }
