@@ -8,6 +8,11 @@
 //!  "blobs": {"sha256:…": "<base64>"}}
 //! ```
 //!
+//! Where it called tools that ran as executions of their own, `tools` has the tools' definitions,
+//! sorted by name, and `children` those executions' bundles, in the order of the calls. A child has
+//! `holds` in the place of `type` and `blobs`: the digests, sorted, of the blobs that are its own, which
+//! stand in the outermost bundle once for all.
+//!
 //! All but `type`, `private`, `envelope` and `delegation` may be absent. `private` says, sorted,
 //! which private content is inside; it is verified, and every blob has to be named by something in
 //! the bundle. A language runtime's component may be among the blobs; it is not private. Events are
@@ -29,10 +34,11 @@ use crate::digest::Digest;
 use crate::disclosure::{Disclosed, DisclosedJson};
 use crate::envelope::{Envelope, EnvelopeError, EnvelopeJson};
 use crate::json::{AdmitError, AdmitErrorKind, from_slice};
-use crate::limits::{BLOBS_MAX, BUNDLE, EVENTS_MAX};
+use crate::limits::{BLOBS_MAX, BUNDLE, CHILDREN_DEPTH_MAX, CHILDREN_MAX, EVENTS_MAX};
 use crate::proofs::{BundleProofError, Proofs, ProofsJson, Proven};
 use crate::recording::{Recording, SaltKey};
 use crate::source::{Source, SourceError, SourcePath};
+use crate::tool::Definition;
 
 /// The bundle's type and version.
 pub const BUNDLE_V1: &str = uri!("bundle/v1");
@@ -48,8 +54,12 @@ pub struct Bundle {
     pub(crate) recording: Option<Arc<Recording>>,
     pub(crate) disclosed: Option<Arc<Disclosed>>,
     pub(crate) source: Option<Source>,
+    /// Its own, and those of its children.
     pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
     pub(crate) private: BTreeSet<Private>,
+    /// Sorted by name.
+    pub(crate) tools: Vec<Definition>,
+    pub(crate) children: Vec<Bundle>,
 }
 
 /// Private content that a bundle can hold.
@@ -68,6 +78,8 @@ pub enum Private {
     Output,
     /// The agent: its source, or its component.
     Source,
+    /// The definitions of tools.
+    Tools,
 }
 
 impl fmt::Display for Private {
@@ -80,6 +92,7 @@ impl fmt::Display for Private {
             Self::Input => "input",
             Self::Output => "output",
             Self::Source => "source",
+            Self::Tools => "tools",
         })
     }
 }
@@ -97,7 +110,29 @@ impl Bundle {
             source: None,
             blobs: BTreeMap::new(),
             private: BTreeSet::new(),
+            tools: Vec::new(),
+            children: Vec::new(),
         }
+    }
+
+    /// With the definitions of the tools that it called.
+    pub fn with_tools(mut self, tools: impl IntoIterator<Item = Definition>) -> Self {
+        self.tools.extend(tools);
+        self.tools.sort_by(|one, other| one.name.cmp(&other.name));
+        self.tools.dedup();
+        if !self.tools.is_empty() {
+            self.private.insert(Private::Tools);
+        }
+        self
+    }
+
+    /// With the bundle of an execution that it called, behind those that are there.
+    pub fn with_child(mut self, child: Self) -> Self {
+        let blobs = child.blobs.iter();
+        self.blobs
+            .extend(blobs.map(|(digest, bytes)| (*digest, Arc::clone(bytes))));
+        self.children.push(child);
+        self
     }
 
     /// With the begin that announced the execution. It is not private.
@@ -195,17 +230,23 @@ impl Bundle {
         self.proofs.of(of)
     }
 
+    /// The bundles of the executions that it called.
+    pub fn children(&self) -> &[Self] {
+        &self.children
+    }
+
     /// The private content that it says it holds.
     pub fn private(&self) -> &BTreeSet<Private> {
         &self.private
     }
 
     /// The bundle without contents: what may be shown to whoever must not see them. Envelopes and
-    /// proofs stay.
+    /// proofs stay, and so do those of its children.
     pub fn redact(self) -> Self {
         Self {
             begin: self.begin,
             proofs: self.proofs,
+            children: self.children.into_iter().map(Self::redact).collect(),
             ..Self::new(self.envelope, self.delegation)
         }
     }
@@ -216,14 +257,30 @@ impl Bundle {
     /// What is not admitted as JSON; other fields, types or versions; base64 in another spelling; a
     /// blob that is not what its digest says; files that are no source.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
-        let json: BundleJson = from_slice(bytes, BUNDLE).map_err(|error| match error.kind {
+        let mut json: BundleJson = from_slice(bytes, BUNDLE).map_err(|error| match error.kind {
             // A later version has fields that this one refuses: better to say that it is later.
             AdmitErrorKind::Shape(_) if is_other_type(bytes) => BundleError::Version,
             _ => BundleError::Json(error),
         })?;
-        if json.kind != BUNDLE_V1 {
+        if json.kind.as_deref() != Some(BUNDLE_V1) {
             return Err(BundleError::Version);
         }
+        if json.blobs.len() > BLOBS_MAX {
+            return Err(BundleError::TooMany);
+        }
+        if json.holds.is_some() {
+            return Err(BundleError::Holds);
+        }
+        let blobs = std::mem::take(&mut json.blobs).into_iter().map(decode_blob);
+        let blobs = blobs.collect::<Result<BTreeMap<_, _>, _>>()?;
+        Self::decode(json, blobs, CHILDREN_DEPTH_MAX)
+    }
+
+    fn decode(
+        json: BundleJson,
+        blobs: BTreeMap<Digest, Arc<[u8]>>,
+        depth: usize,
+    ) -> Result<Self, BundleError> {
         let recorded = json
             .recording
             .as_ref()
@@ -233,7 +290,10 @@ impl Bundle {
             .as_ref()
             .map_or(0, |disclosed| disclosed.events.len());
         let events = recorded.max(disclosed);
-        if json.blobs.len() > BLOBS_MAX || events > EVENTS_MAX {
+        if events > EVENTS_MAX || json.children.len() > CHILDREN_MAX {
+            return Err(BundleError::TooMany);
+        }
+        if depth == 0 && !json.children.is_empty() {
             return Err(BundleError::TooMany);
         }
         if json.recording.is_some() && json.disclosed.is_some() {
@@ -243,11 +303,9 @@ impl Bundle {
         if !private.iter().eq(&json.private) {
             return Err(BundleError::PrivateOrder);
         }
-        let blobs = json
-            .blobs
-            .into_iter()
-            .map(decode_blob)
-            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        if !json.tools.is_sorted_by(|one, other| one.name < other.name) {
+            return Err(BundleError::ToolOrder);
+        }
         let recording = json
             .recording
             .map(|recording| recording.decode(&blobs))
@@ -256,6 +314,11 @@ impl Bundle {
             .source
             .map(|source| source.decode(&blobs))
             .transpose()?;
+        let children = json
+            .children
+            .into_iter()
+            .map(|child| Self::decode_child(child, &blobs, depth.saturating_sub(1)))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             envelope: json.envelope.try_into().map_err(BundleError::Envelope)?,
             delegation: json.delegation.try_into().map_err(BundleError::Envelope)?,
@@ -272,17 +335,31 @@ impl Bundle {
             source,
             blobs,
             private,
+            tools: json.tools,
+            children,
         })
     }
 
-    /// The file's bytes: one line of JSON. One bundle has one form.
-    #[expect(
-        clippy::expect_used,
-        reason = "a bundle's JSON is strings, and maps with string keys"
-    )]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let json = BundleJson {
-            kind: BUNDLE_V1.to_owned(),
+    fn decode_child(
+        json: BundleJson,
+        blobs: &BTreeMap<Digest, Arc<[u8]>>,
+        depth: usize,
+    ) -> Result<Self, BundleError> {
+        let holds = json.holds.as_deref().unwrap_or_default();
+        if json.kind.is_some() || !json.blobs.is_empty() || !holds.is_sorted_by(|a, b| a < b) {
+            return Err(BundleError::Holds);
+        }
+        let own = holds.iter().map(|digest| match blobs.get(digest) {
+            Some(bytes) => Ok((*digest, Arc::clone(bytes))),
+            None => Err(BundleError::SourceBlob { digest: *digest }),
+        });
+        let own = own.collect::<Result<_, _>>()?;
+        Self::decode(json, own, depth)
+    }
+
+    fn encode(&self) -> BundleJson {
+        BundleJson {
+            kind: None,
             private: self.private.iter().copied().collect(),
             envelope: EnvelopeJson::from(&self.envelope),
             delegation: EnvelopeJson::from(&self.delegation),
@@ -291,11 +368,33 @@ impl Bundle {
             recording: self.recording.as_deref().map(RecordingJson::from),
             disclosed: self.disclosed.as_deref().map(DisclosedJson::from),
             source: self.source.as_ref().map(SourceJson::from),
-            blobs: self
-                .blobs
-                .iter()
+            tools: self.tools.clone(),
+            children: self.children.iter().map(Self::encode_child).collect(),
+            holds: None,
+            blobs: BTreeMap::new(),
+        }
+    }
+
+    fn encode_child(&self) -> BundleJson {
+        BundleJson {
+            holds: (!self.blobs.is_empty()).then(|| self.blobs.keys().copied().collect()),
+            ..self.encode()
+        }
+    }
+
+    /// The file's bytes: one line of JSON. One bundle has one form.
+    #[expect(
+        clippy::expect_used,
+        reason = "a bundle's JSON is strings, and maps with string keys"
+    )]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let blobs = self.blobs.iter();
+        let json = BundleJson {
+            kind: Some(BUNDLE_V1.to_owned()),
+            blobs: blobs
                 .map(|(digest, bytes)| (*digest, STANDARD.encode(bytes)))
                 .collect(),
+            ..self.encode()
         };
         serde_json::to_vec(&json).expect("strings serialize")
     }
@@ -322,8 +421,8 @@ fn is_other_type(bytes: &[u8]) -> bool {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BundleJson {
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     private: Vec<Private>,
     envelope: EnvelopeJson,
     delegation: EnvelopeJson,
@@ -337,6 +436,12 @@ struct BundleJson {
     disclosed: Option<DisclosedJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Definition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    children: Vec<BundleJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holds: Option<Vec<Digest>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     blobs: BTreeMap<Digest, String>,
 }
@@ -442,14 +547,23 @@ pub enum BundleError {
     /// The list of private content is not sorted, or has a name twice.
     #[error("bundle's list of private content is not sorted")]
     PrivateOrder,
+    /// The definitions of tools are not sorted by name, or one is there twice.
+    #[error("bundle's tools are not sorted by name")]
+    ToolOrder,
+    /// The outermost bundle lists which blobs are its own; a child does not, or not sorted, or has
+    /// blobs itself.
+    #[error(
+        "blobs stand in the outermost bundle, and a child lists those that are its own, sorted"
+    )]
+    Holds,
     /// A blob that is something else than its digest says.
     #[error("blob is not what its digest `{digest}` says")]
     Blob {
         /// Under which it is kept.
         digest: Digest,
     },
-    /// A source file without content.
-    #[error("content `{digest}` of a source file is missing")]
+    /// A source file without content, or a blob of a child that is not there.
+    #[error("content `{digest}` is missing")]
     SourceBlob {
         /// Of the content.
         digest: Digest,
@@ -473,6 +587,8 @@ impl BundleError {
                 _ => "proof_malformed",
             },
             Self::PrivateOrder => "private_mismatch",
+            Self::ToolOrder => "tool_order",
+            Self::Holds => "holds_malformed",
             Self::DisclosedOrder => "disclosed_order",
             Self::DisclosedBesideRecording => "disclosed_beside_recording",
             Self::Blob { .. } => "blob_altered",

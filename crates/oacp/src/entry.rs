@@ -16,6 +16,7 @@ use crate::leaf::{Leaf, LeafKind};
 use crate::outcome::Outcome;
 use crate::statement::{EXECUTION_V1, ExecutionStatement};
 use crate::time::Timestamp;
+use crate::tool::{TOOL_V1, ToolStatement};
 
 /// The keys that a log knows.
 pub trait Keys {
@@ -39,7 +40,8 @@ pub struct Entry {
 pub struct Facts {
     /// What it is about.
     pub kind: LeafKind,
-    /// Of an execution and a begin, the execution's id; of a delegation and a close, the sandbox's.
+    /// Of an execution and a begin, the execution's id; of a delegation and a close, the sandbox's;
+    /// of a tool, the first half of its definition's digest.
     /// A log takes one execution and one begin under an id, and no other.
     pub id: [u8; 16],
     /// The sandbox.
@@ -50,7 +52,8 @@ pub struct Facts {
     pub sequence: Option<u64>,
     /// The agent. `None` for a delegation and a close.
     pub agent: Option<Digest>,
-    /// The tools that an execution called, each once, sorted, with their digests if they have any.
+    /// The tools that an execution called, each once, sorted, with their digests if they have any;
+    /// the tool that was registered.
     pub tools: Vec<(String, Option<Digest>)>,
     /// How an execution ended. `None` for all else.
     pub outcome: Option<Outcome>,
@@ -66,8 +69,8 @@ impl Entry {
     ///
     /// Of an execution, a begin and a close, the key is one that was delegated to; the sandbox and
     /// the log are the delegation's, and the timestamp lies within it. A node's own key signs a
-    /// delegation, and one thing more: the execution that a crash `interrupted`, for which there is
-    /// no delegation to compare with.
+    /// delegation, the registration of a tool, and the execution that a crash `interrupted`, for
+    /// which there is no delegation to compare with.
     ///
     /// Not judged here: `sequence` and `previous`, which take the log's other entries; and
     /// everything that [`Bundle::verify`](crate::Bundle::verify) asks of an execution's claims.
@@ -98,7 +101,10 @@ impl Entry {
             (Predicate::Delegation(delegation), Signer::Node(_)) => {
                 check_delegated_key(delegation, keys)?;
             }
-            (Predicate::Delegation(_), Signer::Sandbox(_)) => return Err(EntryError::NotByNode),
+            (Predicate::Tool(_), Signer::Node(_)) => {}
+            (Predicate::Delegation(_) | Predicate::Tool(_), Signer::Sandbox(_)) => {
+                return Err(EntryError::NotByNode);
+            }
             (Predicate::Execution(statement), Signer::Node(_))
                 if statement.outcome == Outcome::Interrupted => {}
             (_, Signer::Node(_)) => return Err(EntryError::NotBySandbox),
@@ -172,6 +178,7 @@ enum Predicate {
     Delegation(Box<Delegation>),
     Begin(Box<Begin>),
     Close(Box<Close>),
+    Tool(Box<ToolStatement>),
 }
 
 impl Predicate {
@@ -190,6 +197,7 @@ impl Predicate {
             }
             BEGIN_V1 => Self::Begin(Box::new(Begin::from_read(received.read(list)?)?)),
             CLOSE_V1 => Self::Close(Box::new(Close::from_read(received.read(list)?)?)),
+            TOOL_V1 => Self::Tool(Box::new(ToolStatement::from_read(received.read(list)?)?)),
             _ => return Err(EntryError::Statement(StatementError::Version)),
         })
     }
@@ -200,6 +208,7 @@ impl Predicate {
             Self::Delegation(delegation) => delegation.log.as_ref(),
             Self::Begin(begin) => begin.log.as_ref(),
             Self::Close(close) => close.log.as_ref(),
+            Self::Tool(tool) => tool.log.as_ref(),
         }
     }
 
@@ -219,7 +228,7 @@ impl Predicate {
             Self::Execution(statement) => (statement.sandbox_id, statement.timestamp),
             Self::Begin(begin) => (begin.sandbox_id, begin.timestamp),
             Self::Close(close) => (close.sandbox_id, close.timestamp),
-            Self::Delegation(_) => return Err(EntryError::NotByNode),
+            Self::Delegation(_) | Self::Tool(_) => return Err(EntryError::NotByNode),
         };
         if sandbox != delegation.sandbox_id {
             return Err(EntryError::SandboxMismatch);
@@ -283,6 +292,22 @@ impl Predicate {
                     Some(begin.sequence),
                 )
             },
+            Self::Tool(tool) => {
+                let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+                    *tool.definition.as_bytes();
+                Facts {
+                    kind: LeafKind::Tool,
+                    id,
+                    sandbox: None,
+                    time: Some(tool.timestamp),
+                    sequence: None,
+                    agent: None,
+                    tools: vec![(tool.name.to_string(), Some(tool.definition))],
+                    outcome: None,
+                    principal: None,
+                    delegation: None,
+                }
+            }
             Self::Close(close) => facts(
                 LeafKind::Close,
                 close.sandbox_id.as_bytes(),
@@ -333,10 +358,10 @@ pub enum EntryError {
     /// A delegation that contradicts itself.
     #[error("delegation is refused")]
     Delegation(#[source] DelegationError),
-    /// A sandbox's key signed a delegation.
-    #[error("delegation is signed by a sandbox's key, expected a node's")]
+    /// A sandbox's key signed a delegation, or a tool's registration.
+    #[error("delegation or registration is signed by a sandbox's key, expected a node's")]
     NotByNode,
-    /// A node's key signed what only a sandbox's may, which is all but an interrupted execution.
+    /// A node's key signed what only a sandbox's may.
     #[error("statement is signed by a node's key, expected a delegated one")]
     NotBySandbox,
     /// The delegation is another sandbox's.

@@ -33,7 +33,7 @@ pub enum LeafKind {
     Execution,
     /// A node delegated to a sandbox's key: `delegation/v1`.
     Delegation,
-    /// A tool was registered. Nothing writes it yet.
+    /// A node registered a tool: `tool/v1`.
     Tool,
     /// An execution is about to begin: `begin/v1`.
     Begin,

@@ -71,6 +71,8 @@
 //!     timestamp: now,
 //!     agent_hash: source.hash(),
 //!     agent_entry: Some(source.entry().clone()),
+//!     export: None,
+//!     instance: None,
 //!     tool_hashes: BTreeMap::new(),
 //!     input_hash: Digest::of(b"{}"),
 //!     output_hash: Digest::of(b"42"),
@@ -172,6 +174,7 @@ pub mod report;
 pub mod source;
 pub mod statement;
 pub mod time;
+pub mod tool;
 pub mod trust;
 mod verified;
 mod verify;
@@ -208,13 +211,15 @@ pub use outcome::Outcome;
 pub use proofs::{BundleProofError, Proven};
 pub use recording::{Content, Recording, RecordingSummary, SaltKey};
 pub use refusal::{Refusal, RefusalKind};
-pub use replay::{DivergedAt, FuelCompared, ReplayVerdict};
+pub use replay::{DivergedAt, FuelCompared, ReplayVerdict, Replayed};
 pub use report::{Grade, Question, Report, Verdict};
 pub use source::{Source, SourcePath};
 pub use statement::{
-    ExecutionStatement, GrantClaim, Level, Reexecutable, Resources, RuntimeClaim, ToolCall,
+    ExecutionStatement, GrantClaim, InstanceClaim, Level, Reexecutable, Resources, RuntimeClaim,
+    ToolCall,
 };
 pub use time::Timestamp;
+pub use tool::{Definition, ExportName, ToolStatement};
 pub use trust::{Origin, Require, Revoked, Trust, TrustedNode};
 pub use verified::Verified;
 pub use verify::Expectation;

@@ -108,6 +108,22 @@ pub const BLOBS_MAX: usize = 1 << 20;
 /// Bytes of a tool's name as the guest said it, in UTF-8. Attack: a name used as a store.
 pub const ASKED_NAME_BYTES_MAX: usize = 128;
 
+/// Bytes of the name of a component's function.
+pub const EXPORT_NAME_BYTES_MAX: usize = 512;
+
+/// Bytes of what agents are told of a tool. Attack: text that floods a model's context.
+pub const TOOL_DESCRIPTION_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of a tool's definition, as canonical JSON. Attack: a schema that is dear to compile.
+pub const TOOL_DEFINITION_BYTES_MAX: usize = 512 << 10;
+
+/// Bundles within one bundle, of the executions that it called; each of them may hold others. Attack:
+/// signatures to check by the thousand.
+pub const CHILDREN_MAX: usize = 1 << 14;
+
+/// How deep bundles stand within bundles. Attack: stack overflow.
+pub const CHILDREN_DEPTH_MAX: usize = 8;
+
 /// Bytes of a tool's name (MCP).
 pub const TOOL_NAME_BYTES_MAX: usize = 128;
 

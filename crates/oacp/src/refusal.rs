@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::event::EventError;
 use crate::id::ExecutionId;
-use crate::id::LogOrigin;
+use crate::id::{LogOrigin, ToolName};
 use crate::intoto::StatementError;
 use crate::key::KeyId;
 use crate::limits::CLOCK_SKEW_MS_MAX;
@@ -383,6 +383,47 @@ pub enum Refusal {
         /// In the statement.
         claimed: Digest,
     },
+    /// A tool's definition has another digest than the statement names for the tool.
+    #[error("the definition of tool `{name}` is not the one that the statement names")]
+    ToolMismatch {
+        /// The tool's.
+        name: ToolName,
+    },
+    /// A call names a child, and no tool by a digest; or two calls name one child.
+    #[error("tool call {index} cannot have been the execution that it names")]
+    ChildOfCall {
+        /// Of the call, from 0.
+        index: usize,
+    },
+    /// The bundle of an execution that was called.
+    #[error("the bundle of child {index} is refused")]
+    Child {
+        /// Of the child, from 0.
+        index: usize,
+        /// Why.
+        source: Box<Refusal>,
+    },
+    /// No call of the statement names it, or it says that another execution called it.
+    #[error("child {index} was not called by this execution")]
+    NotCalled {
+        /// Of the child, from 0.
+        index: usize,
+    },
+    /// Its input is not the call's arguments, or its output not the call's result.
+    #[error("child {index} is no answer to its call: arguments or result differ")]
+    OtherAnswer {
+        /// Of the child, from 0.
+        index: usize,
+    },
+    /// It ran something else than the tool's definition says.
+    #[error("child {index} ran other code than its tool's definition names")]
+    OtherCode {
+        /// Of the child, from 0.
+        index: usize,
+    },
+    /// The first call of an instance has one before it, or a later one has none.
+    #[error("statement contradicts itself about its instance's calls")]
+    InstanceInconsistent,
     /// Another file to start at.
     #[error("source starts at another file than the statement says")]
     EntryMismatch,
@@ -457,6 +498,13 @@ impl Refusal {
             Self::ComponentMismatch { .. } => "component_mismatch",
             Self::SourceMismatch { .. } => "source_mismatch",
             Self::EntryMismatch => "entry_mismatch",
+            Self::ToolMismatch { .. } => "tool_mismatch",
+            Self::ChildOfCall { .. } => "child_of_call",
+            Self::Child { source, .. } => source.code(),
+            Self::NotCalled { .. } => "child_not_called",
+            Self::OtherAnswer { .. } => "child_other_answer",
+            Self::OtherCode { .. } => "child_other_code",
+            Self::InstanceInconsistent => "instance_inconsistent",
         }
     }
 
@@ -475,6 +523,7 @@ impl Refusal {
             Self::Delegation(DelegationError::Statement(
                 StatementError::Version | StatementError::Critical(_),
             )) => RefusalKind::CouldNotCheck,
+            Self::Child { source, .. } => source.kind(),
             _ => RefusalKind::Invalid,
         }
     }

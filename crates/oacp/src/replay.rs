@@ -36,6 +36,26 @@ pub enum ReplayVerdict {
     },
 }
 
+/// The verdicts of a bundle and of the executions that it called, in the order of
+/// [`Verified::children`](crate::Verified::children).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replayed {
+    /// Of the execution itself.
+    pub verdict: ReplayVerdict,
+    /// Of those that it called. Those that are missing at the end were not tried.
+    pub children: Vec<Replayed>,
+}
+
+impl From<ReplayVerdict> for Replayed {
+    /// Of no other was it tried.
+    fn from(verdict: ReplayVerdict) -> Self {
+        Self {
+            verdict,
+            children: Vec::new(),
+        }
+    }
+}
+
 /// Whether fuel was compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "compared", rename_all = "snake_case")]

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::Private;
 use crate::event::Event;
-use crate::replay::{FuelCompared, ReplayVerdict};
+use crate::id::ExecutionId;
+use crate::replay::{FuelCompared, ReplayVerdict, Replayed};
 use crate::statement::Reexecutable;
 use crate::trust::Origin;
 use crate::verified::Verified;
@@ -37,12 +38,28 @@ pub struct Report {
     pub logged: Verdict,
     /// Whether the time is witnessed.
     pub time_validity: Verdict,
+    /// The calls of tools that were executions, each with what came of running it again; those of calls within calls behind them.
+    #[serde(default)]
+    pub tool_calls: Vec<CalledTool>,
     /// The six questions.
     pub questions: Vec<Question>,
     /// What nobody checked, and what the signer can still lie about.
     pub not_checked: Vec<String>,
     /// What a reader should know, as fields that this version does not.
     pub warnings: Vec<String>,
+}
+
+/// A call of a tool that was an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledTool {
+    /// The tool.
+    pub tool: String,
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Which called it.
+    pub caller: ExecutionId,
+    /// Whether its bundle is here, and the result follows from the tool's code and its recorded inputs.
+    pub execution_proof: Verdict,
 }
 
 /// One verdict.
@@ -90,8 +107,15 @@ pub enum Grade {
 }
 
 impl Verified {
-    /// The report, given what came of a replay.
+    /// The report, given what came of a replay; of the executions that it called none was tried.
     pub fn report(&self, replay: &ReplayVerdict) -> Report {
+        self.report_all(&replay.clone().into())
+    }
+
+    /// The report, given what came of replays.
+    pub fn report_all(&self, replayed: &Replayed) -> Report {
+        let replay = &replayed.verdict;
+        let tool_calls = self.called_tools(&replayed.children);
         Report {
             node: self.node().to_owned(),
             trust: self.origin(),
@@ -100,7 +124,8 @@ impl Verified {
             logged: self.logged_verdict(),
             time_validity: self.time_verdict(),
             questions: self.questions(replay),
-            not_checked: self.not_checked(replay),
+            not_checked: self.not_checked(replay, &tool_calls),
+            tool_calls,
             warnings: self.warnings(),
         }
     }
@@ -223,7 +248,7 @@ impl Verified {
         ]
     }
 
-    fn not_checked(&self, replay: &ReplayVerdict) -> Vec<String> {
+    fn not_checked(&self, replay: &ReplayVerdict, calls: &[CalledTool]) -> Vec<String> {
         let statement = self.statement();
         let mut list = self.not_checked_of_log();
         let mut add = |text: &str| list.push(text.to_owned());
@@ -273,7 +298,41 @@ impl Verified {
         if self.expectation.audience.is_none() && statement.audience.is_some() {
             add("the audience: the caller did not say who it is");
         }
-        add("the truth of tool results");
+        let follow = |call: &CalledTool| matches!(call.execution_proof, Verdict::Pass { .. });
+        // What a tool was run again for is what its code makes of its inputs, and no more has to be believed.
+        let own = calls
+            .iter()
+            .filter(|call| call.caller == statement.execution_id);
+        if own.clone().count() < statement.tool_calls.len() || !own.clone().all(follow) {
+            add("the truth of tool results");
+        }
+        for line in self.children().iter().flat_map(Self::outside) {
+            add(line);
+        }
+        for line in self.outside() {
+            add(line);
+        }
+        add("the choice of the seed and the clock");
+        add("who asked: the principal is the node's claim");
+        add("the isolation: the node's claim, without evidence");
+        add("the wall time");
+        for text in self.not_checked_of_others() {
+            add(text);
+        }
+        // A call of one tool many times is one line.
+        let mut seen = std::collections::BTreeSet::new();
+        list.retain(|text| seen.insert(text.clone()));
+        list
+    }
+
+    /// What came from outside the sandbox, by kind.
+    fn outside(&self) -> Vec<&'static str> {
+        let shown = || {
+            let all = self.events().unwrap_or_default().iter();
+            all.chain(self.disclosed().into_iter().flat_map(BTreeMap::values))
+        };
+        let mut list: Vec<&'static str> = self.children().iter().flat_map(Self::outside).collect();
+        let mut add = |text| list.push(text);
         let has = |is: fn(&Event) -> bool| shown().any(is);
         if has(|event| matches!(event, Event::HttpRequest { .. })) {
             add("the truth of HTTP replies");
@@ -295,17 +354,42 @@ impl Verified {
         if has(|event| matches!(event, Event::WriteBack { .. })) {
             add("whether files were written as stated");
         }
-        add("the choice of the seed and the clock");
-        add("who asked: the principal is the node's claim");
-        add("the isolation: the node's claim, without evidence");
-        add("the wall time");
-        for text in self.not_checked_of_others() {
-            add(text);
-        }
-        // A call of one tool many times is one line.
-        let mut seen = std::collections::BTreeSet::new();
-        list.retain(|text| seen.insert(text.clone()));
         list
+    }
+
+    /// The calls that were executions, by what came of replaying them, in the order of the calls.
+    fn called_tools(&self, replayed: &[Replayed]) -> Vec<CalledTool> {
+        let caller = self.statement().execution_id;
+        let mut called = Vec::new();
+        let mut inner = Vec::new();
+        for call in &self.statement().tool_calls {
+            let Some(execution) = call.child else {
+                continue;
+            };
+            let mut children = self.children().iter().enumerate();
+            let found = children.find(|(_, child)| child.statement().execution_id == execution);
+            let execution_proof = match found {
+                None => Verdict::NotChecked {
+                    reason: "its bundle is not within this one".to_owned(),
+                },
+                Some((index, child)) => {
+                    let not_tried = Replayed::from(ReplayVerdict::NotChecked {
+                        reason: "it was not run again".to_owned(),
+                    });
+                    let replayed = replayed.get(index).unwrap_or(&not_tried);
+                    inner.extend(child.called_tools(&replayed.children));
+                    child.execution_proof(&replayed.verdict)
+                }
+            };
+            called.push(CalledTool {
+                tool: call.tool.clone(),
+                execution,
+                caller,
+                execution_proof,
+            });
+        }
+        called.append(&mut inner);
+        called
     }
 
     /// As `events 0, 2 to 4 and 6, of 7: withheld`.
@@ -395,6 +479,14 @@ impl fmt::Display for Report {
         writeln!(f, "Execution proof  {}", self.execution_proof)?;
         writeln!(f, "Logged           {}", self.logged)?;
         writeln!(f, "Time validity    {}", self.time_validity)?;
+        for call in &self.tool_calls {
+            let (tool, proof) = (call.tool.escape_debug(), &call.execution_proof);
+            writeln!(
+                f,
+                "Tool call        {proof}\n                 {tool}, execution {}",
+                call.execution
+            )?;
+        }
         for (number, question) in (1..).zip(&self.questions) {
             writeln!(
                 f,

@@ -17,6 +17,7 @@ use crate::outcome::Outcome;
 use crate::recording::RecordingSummary;
 use crate::source::SourcePath;
 use crate::time::Timestamp;
+use crate::tool::ExportName;
 
 /// The predicate type.
 pub const EXECUTION_V1: &str = uri!("execution/v1");
@@ -43,6 +44,14 @@ pub struct ExecutionStatement {
     /// and a traceback prints it. `None` for a component.
     #[serde(default)]
     pub agent_entry: Option<SourcePath>,
+    /// The function of a component that was called, of one that is no agent by itself. `None`: its
+    /// `run`, or it is source.
+    #[serde(default)]
+    pub export: Option<ExportName>,
+    /// Which call of an instance that lives longer than one. `None`: the instance was made for this
+    /// execution alone.
+    #[serde(default)]
+    pub instance: Option<InstanceClaim>,
     /// Digests of definition and code, of the tools that have them. A function of the embedding
     /// program has none.
     pub tool_hashes: BTreeMap<ToolName, Digest>,
@@ -150,6 +159,18 @@ pub struct ToolCall {
     /// The execution that the call caused, if the tool ran in a sandbox.
     #[serde(default)]
     pub child: Option<ExecutionId>,
+}
+
+/// An execution's place among the calls of one instance: what it remembers follows from those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceClaim {
+    /// How many calls it had before.
+    #[serde(serialize_with = "saturated::serialize")]
+    pub calls_before: u64,
+    /// The execution of the one before. `None` exactly for the first.
+    #[serde(default)]
+    pub previous: Option<ExecutionId>,
 }
 
 /// The rights of an execution.

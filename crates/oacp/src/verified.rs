@@ -13,6 +13,7 @@ use crate::logged::{LogCheck, Logged, TimeCheck};
 use crate::recording::Recording;
 use crate::source::Source;
 use crate::statement::ExecutionStatement;
+use crate::tool::Definition;
 use crate::trust::Origin;
 use crate::verify::Expectation;
 
@@ -39,6 +40,8 @@ pub struct Verified {
     pub(crate) source: Option<Source>,
     pub(crate) private: BTreeSet<Private>,
     pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
+    pub(crate) tools: Vec<Definition>,
+    pub(crate) children: Vec<Verified>,
 }
 
 impl Verified {
@@ -138,6 +141,17 @@ impl Verified {
             Some(_) => None,
             None => self.private_blob(Private::Source, &self.statement.agent_hash),
         }
+    }
+
+    /// The definitions of the tools that it called, by name; those that the bundle has.
+    pub fn tools(&self) -> &[Definition] {
+        &self.tools
+    }
+
+    /// The executions that it called and whose bundles are here, in the bundle's order: each verified, and tied to its call by the digests of
+    /// arguments and result, as far as the events are here.
+    pub fn children(&self) -> &[Self] {
+        &self.children
     }
 
     /// The component that it ran on. `None`: not in the bundle.

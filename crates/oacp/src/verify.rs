@@ -4,6 +4,7 @@
 //! against the signed statement, and what nothing names is refused.
 
 mod begin;
+mod children;
 mod disclosed;
 mod events;
 mod log;
@@ -44,6 +45,14 @@ pub struct Expectation {
     pub execution: Option<ExecutionId>,
 }
 
+/// On whose behalf a bundle is verified. What a trust file requires, it requires of what its owner asked for: a tool's execution is
+/// part of that, and its level is below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    ByCaller,
+    ByParent,
+}
+
 impl Bundle {
     /// Checks everything that can be checked without running anything, with `now` by the verifier's
     /// clock. A key that has expired since is no reason to refuse: what counts is the time of
@@ -57,6 +66,16 @@ impl Bundle {
         expectation: &Expectation,
         now: Timestamp,
     ) -> Result<Verified, Refusal> {
+        self.verify_as(trust, expectation, now, Asked::ByCaller)
+    }
+
+    fn verify_as(
+        &self,
+        trust: &Trust,
+        expectation: &Expectation,
+        now: Timestamp,
+        asked: Asked,
+    ) -> Result<Verified, Refusal> {
         let (node, delegation) = self.verified_delegation(trust)?;
         let statement = self.verified_statement(&node.key, &delegation)?;
         check_chain(&statement, &delegation, self.delegation.pae_digest())?;
@@ -66,7 +85,9 @@ impl Bundle {
         let log = self.checked_log(&statement, begin.as_ref(), trust)?;
         check_revocation(node, &log)?;
         self.check_level(statement.level, trust)?;
-        check_required(&statement, trust)?;
+        if asked == Asked::ByCaller {
+            check_required(&statement, trust)?;
+        }
         let time = checked_time(&statement, &delegation, &log, trust)?;
         check_expectation(&statement, expectation)?;
         let events = match &self.recording {
@@ -81,7 +102,9 @@ impl Bundle {
             check_seed(begin, self.start(events.as_deref(), disclosed.as_ref()))?;
         }
         self.check_source(&statement)?;
+        self.check_tools(&statement)?;
         self.check_contents(&statement, events.as_deref(), disclosed.as_ref())?;
+        let children = self.verified_children(&statement, events.as_deref(), trust, now)?;
         Ok(Verified {
             statement,
             pae_digest: self.envelope.pae_digest(),
@@ -100,6 +123,8 @@ impl Bundle {
             source: self.source.clone(),
             private: self.private.clone(),
             blobs: self.blobs.clone(),
+            tools: self.tools.clone(),
+            children,
         })
     }
 
@@ -237,7 +262,13 @@ impl Bundle {
                 .into_iter()
                 .try_for_each(|content| require(content.sha256))?;
         }
-        match self.blobs.keys().find(|digest| !named.contains(digest)) {
+        // A child names its own.
+        let of_children = |digest| {
+            let mut children = self.children.iter();
+            children.any(|child| child.blobs.contains_key(digest))
+        };
+        let mut blobs = self.blobs.keys();
+        match blobs.find(|digest| !named.contains(digest) && !of_children(digest)) {
             Some(digest) => Err(Refusal::BlobUnreferenced { digest: *digest }),
             None => self.check_sizes(&shown),
         }
@@ -350,6 +381,14 @@ fn check_consistency(statement: &ExecutionStatement) -> Result<(), Refusal> {
         && !(statement.outcome.reexecutable() && statement.recording.is_some())
     {
         return Err(Refusal::ReexecutableInconsistent);
+    }
+    if let Some(instance) = &statement.instance
+        && (instance.calls_before == 0) != instance.previous.is_none()
+    {
+        return Err(Refusal::InstanceInconsistent);
+    }
+    if statement.export.is_some() && statement.agent_entry.is_some() {
+        return Err(Refusal::EntryMismatch);
     }
     let mut previous = 0;
     for (index, call) in statement.tool_calls.iter().enumerate() {

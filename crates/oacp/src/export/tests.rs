@@ -426,7 +426,7 @@ fn what_no_log_should_hold_is_listed() {
 }
 
 fn later_statement() -> Vec<u8> {
-    br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"t","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}],"predicateType":"https://oacp.example/tool/v1","predicate":{}}"#.to_vec()
+    br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"t","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}],"predicateType":"https://oacp.example/later/v1","predicate":{}}"#.to_vec()
 }
 
 #[test]

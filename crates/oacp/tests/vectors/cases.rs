@@ -2,6 +2,7 @@
 
 mod accepted;
 mod begun;
+mod called;
 mod claim;
 mod content;
 mod disclosed;
@@ -26,6 +27,8 @@ pub fn all() -> Vec<Vector> {
     claim::statement(&mut cases);
     claim::time(&mut cases);
     claim::expectation(&mut cases);
+    called::accepted(&mut cases);
+    called::refused(&mut cases);
     content::recording(&mut cases);
     content::contents(&mut cases);
     disclosed::accepted(&mut cases);

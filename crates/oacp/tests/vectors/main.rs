@@ -110,6 +110,17 @@ fn no_single_byte_of_a_disclosure_can_be_altered() {
     flip_of(&bundle.disclose(&[1, 5].into()).unwrap(), 0, 1);
 }
 
+#[test]
+fn no_single_byte_of_a_child_can_be_altered() {
+    let bundle = fixture::CalledCase::new().bundle();
+    let text = String::from_utf8(bundle.to_bytes()).unwrap();
+    let (from, to) = (
+        text.find("\"tools\":").unwrap(),
+        text.find("\"blobs\":").unwrap(),
+    );
+    flip_at(&bundle, &fixture::trust(), |at| (from..to).contains(&at));
+}
+
 /// A bundle altered in any one byte is refused, or says exactly the same.
 fn flip(shard: usize) {
     let mut case = fixture::Case::new();
