@@ -111,6 +111,8 @@ impl Sandbox {
             timestamp: Timestamp::from_unix_ms(NOW_MS),
             agent_hash: Digest::of(&(n % 100).to_be_bytes()),
             agent_entry: Some("main.py".parse().expect("a path")),
+            export: None,
+            instance: None,
             tool_hashes: [].into(),
             input_hash: Digest::of(&n.to_be_bytes()),
             output_hash: Digest::of(&n.to_le_bytes()),

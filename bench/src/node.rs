@@ -9,9 +9,9 @@ use oacp::{
     Bundle, Capabilities, Expectation, ReplayVerdict, SecretKey, Source, Timestamp, Trust, Verified,
 };
 use oacp_egress::Options;
-use oacp_gateway::{Agent, Call, Node, NodeOptions, re_execute};
+use oacp_gateway::{Agent, Bound, Call, Node, NodeOptions, re_execute};
 use oacp_sandbox::{
-    Cancel, Engine, EngineOptions, Languages, Limits, Meter, Patience, Program, Tools,
+    Cancel, Compiler, Engine, EngineOptions, Languages, Limits, Meter, Patience, Program, Tools,
 };
 use serde_json::Value;
 
@@ -34,6 +34,7 @@ pub fn engine(meter: Meter) -> Engine {
     Engine::new(EngineOptions {
         meter,
         cache_dir: Some(cache_dir()),
+        compiler: Compiler::InProcess,
     })
     .expect("an engine")
 }
@@ -102,6 +103,7 @@ pub fn call(node: &Node, name: &str, text: &str, input: Value) -> Call {
         input: input.to_string(),
         asked: tools(),
         tools: Tools::none(),
+        bound: Bound::none(),
         working_directory: GuestPath::root(),
         environment: BTreeMap::new(),
         secrets: BTreeMap::new(),

@@ -12,6 +12,7 @@
 //! witness/       what this machine's witness has seen; witness.key and witness.ml-dsa-44.key sign its cosignatures
 //! monitor/       what this machine's monitors have seen, <host>/
 //! sandboxes/     id and sequence of named sandboxes
+//! tools/         registered tools: their definitions, rights and code
 //! runtimes/      language runtimes that were added, <sha256>.wasm
 //! cache/         compiled components: may be deleted
 //! ```
@@ -101,6 +102,11 @@ impl Home {
 
     pub(crate) fn sandboxes(&self) -> PathBuf {
         self.dir.join("sandboxes")
+    }
+
+    /// The registered tools.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.dir.join("tools")
     }
 
     pub(crate) fn runtimes(&self) -> PathBuf {

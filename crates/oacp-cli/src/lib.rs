@@ -39,6 +39,7 @@ mod rights;
 mod runtime;
 mod secret;
 mod started;
+mod tool;
 mod trust;
 mod yaml;
 
@@ -85,6 +86,14 @@ struct CommandLine {
 
 /// Does what the command line says, and tells how it went. Prints; does not end the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // This program starts itself to compile what it does not trust: not for people, so no command of theirs.
+    if arguments
+        .get(1)
+        .is_some_and(|argument| argument == runtime::COMPILE)
+    {
+        return oacp_sandbox::compile_child();
+    }
     let line = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oacp::digest::Digest;
 use oacp_gateway::Agent;
-use oacp_sandbox::{Cancel, Engine, EngineOptions, Languages, Meter};
+use oacp_sandbox::{Cancel, CompileLimits, Compiler, Engine, EngineOptions, Languages, Meter};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::agent::Given;
@@ -13,13 +13,22 @@ use crate::failure::{Failure, Judge};
 use crate::home::Home;
 use crate::progress::Loading;
 
+/// The argument by which this program starts itself to compile a component.
+pub(crate) const COMPILE: &str = "__compile-component";
+
 /// An engine that meters fuel and keeps what it compiled.
 pub(crate) fn engine(home: &Home) -> Result<Engine, Failure> {
     home.create()?;
     let cache_dir = Some(home.cache().to_path_buf());
+    let compiler = Compiler::Process {
+        program: std::env::current_exe()?,
+        arguments: vec![COMPILE.to_owned()],
+        limits: CompileLimits::default(),
+    };
     Ok(Engine::new(EngineOptions {
         meter: Meter::Fuel,
         cache_dir,
+        compiler,
     })?)
 }
 
@@ -57,7 +66,11 @@ pub(crate) fn load(
                 return Err(Failure::usage("the component is a language runtime, not an agent")
                     .hint("give it an agent: name a .py or .js file; `oacp runtime add` adds a runtime"));
             }
-            Ok(Agent::Component { program, wasm })
+            Ok(Agent::Component {
+                program,
+                wasm,
+                export: None,
+            })
         }
     }
 }

@@ -13,30 +13,39 @@ use std::process::Command;
 use serde_json::Value;
 
 /// A later crate may name any earlier one.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "oacp-tlog",
     "oacp",
     "oacp-egress",
     "oacp-tee",
     "oacp-sandbox",
     "oacp-registry",
+    "oacp-tool",
     "oacp-gateway",
     "oacp-cli",
     "oacp-bench",
 ];
 
 /// These never name each other: what they hold is handed to them as arguments.
-const STRANGERS: [&str; 4] = ["oacp-egress", "oacp-tee", "oacp-sandbox", "oacp-registry"];
+const STRANGERS: [&str; 5] = [
+    "oacp-egress",
+    "oacp-tee",
+    "oacp-sandbox",
+    "oacp-registry",
+    "oacp-tool",
+];
 
 /// A heavy dependency and the crates that may name it. A name that ends in `*` stands for all that begin so.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("anyhow", &["oacp-cli"]),
     ("axum", &["oacp-gateway"]),
     ("clap*", &["oacp-cli"]),
     ("ed25519-dalek", &["oacp-tlog"]),
     ("hyper*", &["oacp-egress"]),
     ("indicatif", &["oacp-cli"]),
+    ("jsonschema", &["oacp-tool"]),
     ("ml-dsa", &["oacp-tlog"]),
+    ("oxc*", &["oacp-tool"]),
     ("reqwest", &["oacp-bench"]),
     ("rusqlite", &["oacp-registry"]),
     ("wasmtime*", &["oacp-sandbox", "oacp-bench"]),

@@ -10,8 +10,11 @@ use oacp::id::{Audience, Nonce, Principal};
 use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
+use oacp::tool::ExportName;
 use oacp_egress::SecretValue;
 use oacp_sandbox::{Ask, Cancel, Limits, Observer, Program, Tools};
+
+use crate::tools::Bound;
 
 /// One call: which agent, on which input, with which rights asked for.
 pub struct Call {
@@ -21,8 +24,10 @@ pub struct Call {
     pub input: String,
     /// The capabilities that the agent is to have, before the node's policy cuts them down.
     pub asked: Capabilities,
-    /// The tools there are.
+    /// Functions of the embedding program that may be called as tools.
     pub tools: Tools,
+    /// Registered tools that may be called. Where one has the name of a function, it comes first.
+    pub bound: Bound,
     /// To which the agent's relative paths are relative.
     pub working_directory: GuestPath,
     /// Environment variables that may be granted. Leave out what nobody is to be granted.
@@ -67,6 +72,8 @@ pub enum Agent {
         program: Program,
         /// Its bytes, which the bundle holds as it would hold a source.
         wasm: Arc<[u8]>,
+        /// The function to call. `None`: its `run`.
+        export: Option<ExportName>,
     },
 }
 
@@ -89,6 +96,13 @@ impl Agent {
         match self {
             Self::Source { source, .. } => Some(source),
             Self::Component { .. } => None,
+        }
+    }
+
+    pub(crate) fn export(&self) -> Option<&ExportName> {
+        match self {
+            Self::Source { .. } => None,
+            Self::Component { export, .. } => export.as_ref(),
         }
     }
 }

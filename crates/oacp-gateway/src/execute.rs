@@ -5,7 +5,7 @@
 //! Call → Grant → Run → Statement → Envelope → Entry → Bundle
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use oacp::bundle::Bundle;
 use oacp::capability::{Denial, Grant, HostRule, SecretName};
 use oacp::envelope::Envelope;
 use oacp::event::{Event, Seed};
-use oacp::id::ExecutionId;
+use oacp::id::{ExecutionId, ToolName};
 use oacp::leaf::LeafKind;
 use oacp::outcome::Outcome;
 use oacp::recording::SaltKey;
@@ -22,6 +22,7 @@ use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
 use oacp_egress::{Client, ClientError, SecretValue};
+use oacp_registry::Appended;
 use oacp_sandbox::{Ask, Egress, Failure, Job, JobError, Usage, Write};
 use oacp_tlog::proof::TlogProof;
 use thiserror::Error;
@@ -32,6 +33,10 @@ use crate::node::{Node, Sandbox, SignError, Signed};
 use crate::outside::{now, random};
 use crate::registry::{Answered, RegistryError};
 use crate::statement::{Known, tool_calls};
+use crate::tools::{self, Bound, Called, Family};
+
+/// Statements that are handed to the log at once: of a run that called more tools, several times as many.
+const ENTRIES_AT_ONCE: usize = 256;
 
 /// What a call led to.
 #[derive(Debug)]
@@ -117,26 +122,145 @@ pub async fn execute(
     sandbox: &Sandbox,
     call: Call,
 ) -> Result<Execution, ExecuteError> {
-    let begun = now();
-    let execution_id = ExecutionId::new(begun.unix_ms().unsigned_abs(), fresh()?);
     let level = authorize(node, &call)?;
-    let grant = Grant::attenuate(&call.asked, &node.options.allowed);
-    let known = Known::new(execution_id, &call, &grant, level, node);
-    let (input, agent) = (call.input.clone(), call.agent.clone());
-    let job = job(node, call, grant, begun)?;
-    let announced = announce(node, sandbox, &known, &job, level).await?;
+    let family = Family::of(node, &call, level);
+    let prepared = Prepared::new(&family, call, level, None, 0)?;
+    let announced = announce(node, sandbox, &prepared).await?;
+    let (mut attested, delegated) = run_and_sign(node, sandbox, prepared).await?;
+    let logged = match delegated {
+        Ok(delegated) => {
+            attested.delegated = delegated;
+            log(node, &mut attested, announced, level).await
+        }
+        Err(error) => Err(error),
+    };
+    let execution = attested.into_execution();
+    match logged {
+        Ok(()) => Ok(execution),
+        Err(source) => Err(ExecuteError::Unlogged {
+            execution: Box::new(execution),
+            level,
+            source,
+        }),
+    }
+}
 
-    // The sandbox's delegation is logged while the agent runs: before its key is used.
+/// A call with everything that it needs to run.
+pub(crate) struct Prepared {
+    known: Known,
+    job: Job,
+    input: String,
+    agent: Agent,
+    level: Level,
+    granted: Bound,
+    called: Called,
+}
+
+impl Prepared {
+    /// `depth` counts the tools between the caller from outside and this one.
+    pub(crate) fn new(
+        family: &Arc<Family>,
+        mut call: Call,
+        level: Level,
+        parent: Option<ExecutionId>,
+        depth: usize,
+    ) -> Result<Self, ExecuteError> {
+        let (node, begun) = (&family.node, now());
+        let execution_id = ExecutionId::new(begun.unix_ms().unsigned_abs(), fresh()?);
+        let grant = Grant::attenuate(&call.asked, &node.options.allowed);
+        let granted = match call.ask {
+            // Whoever is asked may grant any.
+            Some(_) => call.bound.clone(),
+            None => call.bound.granted(&grant),
+        };
+        let called = Called::default();
+        let tools = std::mem::take(&mut call.tools);
+        call.tools = tools::functions(tools, &granted, family, execution_id, depth, &called);
+        let known = Known::new(execution_id, &call, &grant, level, node, &granted, parent);
+        let (input, agent) = (call.input.clone(), call.agent.clone());
+        Ok(Self {
+            known,
+            job: job(node, call, grant, begun)?,
+            input,
+            agent,
+            level,
+            granted,
+            called,
+        })
+    }
+}
+
+/// An execution that is signed, and those that it called.
+pub(crate) struct Attested {
+    pub(crate) execution: Execution,
+    signed: Signed,
+    /// Where the delegation of the key that signed is in the log.
+    pub(crate) delegated: Option<Entered>,
+    /// In the order of the calls.
+    children: Vec<Self>,
+}
+
+impl Attested {
+    /// How many bytes its recording and those within it have, about.
+    pub(crate) fn recorded_bytes(&self) -> usize {
+        self.execution.bundle.content_bytes()
+    }
+
+    /// Visits it and all that it led to, each after those that it called: in the order in which they were signed, as far as one waited for
+    /// the other.
+    fn visit(&mut self, visit: &mut impl FnMut(&mut Self)) {
+        for child in &mut self.children {
+            child.visit(visit);
+        }
+        visit(self);
+    }
+
+    /// The bundles of what it called go into its own.
+    fn into_execution(self) -> Execution {
+        let Self {
+            mut execution,
+            children,
+            ..
+        } = self;
+        let children = children
+            .into_iter()
+            .map(|child| child.into_execution().bundle);
+        execution.bundle = children.fold(execution.bundle, Bundle::with_child);
+        execution
+    }
+}
+
+/// Runs, states and signs; and the sandbox's delegation is logged meanwhile, before its key is used.
+pub(crate) async fn run_and_sign(
+    node: &Node,
+    sandbox: &Sandbox,
+    prepared: Prepared,
+) -> Result<(Attested, Result<Option<Entered>, RegistryError>), ExecuteError> {
+    let Prepared {
+        known,
+        job,
+        input,
+        agent,
+        level,
+        granted,
+        called,
+    } = prepared;
     let run = oacp_sandbox::run(node.engine(), job);
     let (run, delegated) = tokio::join!(run, delegated(node, sandbox));
     let run = run?;
-
-    let calls = tool_calls(&run);
+    let children = called.take();
+    let calls = tool_calls(&run, &known, &children);
     let tool_calls = calls.len();
+    let names: BTreeSet<ToolName> = calls
+        .iter()
+        .filter(|call| call.child.is_some())
+        .filter_map(|call| call.tool.parse().ok())
+        .collect();
     let signed = sandbox.sign(|place| known.statement(sandbox, &run, calls, place).to_payload())?;
     let mut bundle = Bundle::new(signed.envelope.clone(), sandbox.delegation().clone())
         .with_input(input.into_bytes())
-        .with_output(run.output.clone());
+        .with_output(run.output.clone())
+        .with_tools(granted.definitions(names.iter()));
     bundle = match agent {
         Agent::Source { source, .. } => bundle.with_source(Source::clone(&source)),
         Agent::Component { wasm, .. } => bundle.with_component(wasm),
@@ -145,8 +269,8 @@ pub async fn execute(
     if level > Level::Basic {
         bundle = bundle.with_recording(run.recording);
     }
-    let mut execution = Execution {
-        execution_id,
+    let execution = Execution {
+        execution_id: known.execution_id(),
         outcome: run.outcome,
         output: run.output,
         failure: run.failure,
@@ -158,18 +282,13 @@ pub async fn execute(
         logged: Logged::NotLogged,
         bundle,
     };
-    let logged = match delegated {
-        Ok(delegated) => log(node, &mut execution, &signed, delegated, announced, level).await,
-        Err(error) => Err(error),
+    let attested = Attested {
+        execution,
+        signed,
+        delegated: None,
+        children: children.into_values().collect(),
     };
-    match logged {
-        Ok(()) => Ok(execution),
-        Err(source) => Err(ExecuteError::Unlogged {
-            execution: Box::new(execution),
-            level,
-            source,
-        }),
-    }
+    Ok((attested, delegated))
 }
 
 /// A begin that is in the log.
@@ -183,10 +302,12 @@ struct Announced {
 async fn announce(
     node: &Node,
     sandbox: &Sandbox,
-    known: &Known,
-    job: &Job,
-    level: Level,
+    prepared: &Prepared,
 ) -> Result<Option<Announced>, ExecuteError> {
+    let Prepared {
+        known, job, level, ..
+    } = prepared;
+    let level = *level;
     let Some(logging) = node.options.log.as_ref().filter(|_| level >= Level::Full) else {
         return Ok(None);
     };
@@ -226,12 +347,10 @@ async fn delegated(node: &Node, sandbox: &Sandbox) -> Result<Option<Entered>, Re
     }
 }
 
-/// Logs the statement, and puts the proofs into the bundle: at level FULL a quorum's, else those that there are.
+/// Logs the statement and those of what it called, and puts the proofs into the bundles: at level FULL a quorum's, else those that there are.
 async fn log(
     node: &Node,
-    execution: &mut Execution,
-    signed: &Signed,
-    delegated: Option<Entered>,
+    attested: &mut Attested,
     announced: Option<Announced>,
     level: Level,
 ) -> Result<(), RegistryError> {
@@ -243,49 +362,84 @@ async fn log(
     } else {
         Answered::WhenSpooled
     };
-    let mut proven = Vec::new();
-    proven.extend(delegated.map(|entered| (Proven::Delegation, entered)));
     if let Some(Announced { begin, proof }) = announced {
-        execution.bundle = execution.bundle.clone().with_begin(begin);
-        put(&mut execution.bundle, Proven::Begin, proof);
+        let bundle = attested.execution.bundle.clone();
+        attested.execution.bundle = bundle.with_begin(begin);
+        put(&mut attested.execution.bundle, Proven::Begin, proof);
     }
-    let place = logging
-        .submit(vec![signed.envelope.clone()], answered)
-        .await?;
-    let statement = entered(LeafKind::Execution, signed, &place);
-    proven.extend(statement.map(|entered| (Proven::Execution, entered)));
-    let mut size = None;
-    // The statement is the last: what it is under covers the others.
-    for (of, entered) in proven.into_iter().rev() {
-        let proof = if level >= Level::Full {
-            let proof = logging.proof_by_quorum(&entered.leaf, entered.index);
-            Some(proof.await?)
-        } else {
-            logging.proof_now(&entered.leaf, entered.index).await
-        };
-        let put = proof.and_then(|proof| put(&mut execution.bundle, of, proof));
-        if of == Proven::Execution {
-            size = put;
+    let mut envelopes = Vec::new();
+    attested.visit(&mut |one| envelopes.push(one.signed.envelope.clone()));
+    let mut places = Vec::new();
+    while envelopes.len() > ENTRIES_AT_ONCE {
+        let rest = envelopes.split_off(ENTRIES_AT_ONCE);
+        places.push(logging.submit(envelopes, answered).await?);
+        envelopes = rest;
+    }
+    // The statement itself is the last: what it is under covers the others.
+    let place = logging.submit(envelopes, answered).await?;
+    let mut entered = Vec::new();
+    {
+        let mut appended = places.iter().chain([&place]).flat_map(appended);
+        attested.visit(&mut |one| {
+            let statement = appended.next().flatten().map(|appended| {
+                let sequence = Some(one.signed.sequence);
+                Entered::new(
+                    LeafKind::Execution,
+                    &one.signed.envelope,
+                    sequence,
+                    appended,
+                )
+            });
+            entered.push((statement, one.delegated));
+        });
+    }
+    let mut proofs = Vec::with_capacity(entered.len());
+    for (statement, delegation) in entered.into_iter().rev() {
+        let mut of_one = [None, None];
+        for (proof, entered) in of_one.iter_mut().zip([statement, delegation]) {
+            let Some(entered) = entered else { continue };
+            *proof = if level >= Level::Full {
+                Some(
+                    logging
+                        .proof_by_quorum(&entered.leaf, entered.index)
+                        .await?,
+                )
+            } else {
+                logging.proof_now(&entered.leaf, entered.index).await
+            };
         }
+        proofs.push(of_one);
     }
-    execution.logged = logging.logged(place, size);
+    let mut size = None;
+    attested.visit(&mut |one| {
+        let Some([statement, delegation]) = proofs.pop() else {
+            return;
+        };
+        let bundle = &mut one.execution.bundle;
+        size = statement.and_then(|proof| put(bundle, Proven::Execution, proof));
+        delegation.and_then(|proof| put(bundle, Proven::Delegation, proof));
+    });
+    attested.execution.logged = logging.logged(place, size);
     Ok(())
+}
+
+/// Of each envelope that was submitted, where it is, if it is in the log. Those that are spooled have no place, and no others follow them.
+fn appended(place: &LogPlace) -> Vec<Option<Appended>> {
+    match place {
+        LogPlace::Logged(appended) => appended.iter().copied().map(Some).collect(),
+        LogPlace::Spooled { .. } => Vec::new(),
+    }
 }
 
 /// Where a signed statement is in the log, if it is there.
 fn entered(kind: LeafKind, signed: &Signed, place: &LogPlace) -> Option<Entered> {
-    match place {
-        LogPlace::Logged(appended) => {
-            let appended = *appended.last()?;
-            Some(Entered::new(
-                kind,
-                &signed.envelope,
-                Some(signed.sequence),
-                appended,
-            ))
-        }
-        LogPlace::Spooled { .. } => None,
-    }
+    let appended = appended(place).pop().flatten()?;
+    Some(Entered::new(
+        kind,
+        &signed.envelope,
+        Some(signed.sequence),
+        appended,
+    ))
 }
 
 /// The level at which the call is attested. One that cannot be given is refused, never lowered.
@@ -321,6 +475,7 @@ fn job(node: &Node, call: Call, grant: Grant, begun: Timestamp) -> Result<Job, E
     Ok(Job {
         program: call.agent.program().clone(),
         source: call.agent.source().cloned(),
+        export: call.agent.export().cloned(),
         input: call.input,
         egress,
         working_directory: call.working_directory,

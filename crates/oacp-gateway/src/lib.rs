@@ -38,6 +38,7 @@ mod server;
 mod spool;
 mod statement;
 mod token;
+mod tools;
 mod witness;
 
 pub use call::{Agent, Call};
@@ -53,13 +54,17 @@ pub use monitor::{Duplicate, Expected, Look, Monitor, MonitorError, MonitorOptio
 pub use node::{CloseError, Node, NodeOptions, Sandbox, SignError, SpawnError};
 pub use operator::OperatorLog;
 pub use peer::{Bounds, Peer, PeerError, PeerReply};
-pub use re_execute::re_execute;
+pub use re_execute::{re_execute, re_execute_all};
 pub use registry::{Answered, RefusedEntry, Registry, RegistryError, RemoteRegistry, Submitted};
 pub use remote::{Remote, RemoteError};
 pub use serve::{ServeOptions, serve};
 pub use server::ServerLimits;
 pub use spool::{Pending, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX, Sent, Spool, SpoolError};
 pub use token::{Token, TokenError};
+pub use tools::{
+    Bound, BoundTool, LoadError, TOOL_DEPTH_MAX, TOOL_EXECUTIONS_MAX, TOOL_RECORDINGS_BYTES_MAX,
+    ToolOptions,
+};
 pub use witness::{
     AddCheckpointError, EvidenceKind, WatchedLog, Witness, WitnessError, WitnessOptions,
 };

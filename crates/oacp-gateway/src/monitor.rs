@@ -23,8 +23,8 @@ use oacp_tlog::tree::CompactRange;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use self::leaves::Duplicate;
 use self::leaves::Leaves;
+pub use self::leaves::{Duplicate, Unended};
 use crate::following::{FollowError, Shown, Trusted, compare, is_beginning};
 use crate::occupied::{Occupied, OccupyError};
 use crate::remote::{Remote, RemoteError};
@@ -74,6 +74,8 @@ pub enum Sight {
     },
     /// Two leaves with one key and one sequence: the key's holder signed two statements in one place, or two hold the key.
     Duplicate(Duplicate),
+    /// A key that signs no more, and has left executions begun.
+    Unended(Unended),
     /// A leaf by a key whose leaves are all known, and this is none of them.
     Unexpected {
         /// Its index.
@@ -94,6 +96,9 @@ pub struct Look {
     pub to: u64,
     /// How old the checkpoint is by its witnesses' word, in seconds. `None`: no policy was given, or it is not met, or says no time.
     pub age_s: Option<u64>,
+    /// Indexes of begins that no execution by their key followed: it has not ended, or was not stated. A leaf does not say which execution
+    /// it is of. So there may be more: one that was stated without a begin counts as the end of the last.
+    pub begun: Vec<u64>,
     /// Commitments that were expected and are not in the log.
     pub missing: Vec<(KeyId, Digest)>,
 }
@@ -239,6 +244,7 @@ impl Monitor {
                 .quorum
                 .time_s()
                 .map(|time_s| now_s.saturating_sub(time_s)),
+            begun: self.leaves.begun(),
             missing: self.missing()?,
             shown,
         })
@@ -290,7 +296,7 @@ impl Monitor {
             .iter()
             .map(|entry| entry.as_ref().ok().copied())
             .collect();
-        let duplicates = self
+        let odd = self
             .leaves
             .append(&leaves)
             .map_err(|e| self.io("leaves", e))?;
@@ -308,8 +314,11 @@ impl Monitor {
                 Err(error) => report(Sight::NotALeaf { index, error }),
             }
         }
-        for duplicate in duplicates {
+        for duplicate in odd.duplicates {
             report(Sight::Duplicate(duplicate));
+        }
+        for unended in odd.unended {
+            report(Sight::Unended(unended));
         }
         self.remember(State {
             seen: self.state.seen.clone(),

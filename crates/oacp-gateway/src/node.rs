@@ -1,8 +1,9 @@
 //! A node: the key that delegates, the engine, and the sandboxes it spawns.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oacp::capability::Capabilities;
 use oacp::close::Close;
@@ -13,6 +14,7 @@ use oacp::id::{LogOrigin, SandboxId, SandboxName};
 use oacp::isolation::{Isolation, IsolationKind};
 use oacp::key::{PublicKey, SecretKey};
 use oacp::time::Timestamp;
+use oacp::tool::{Definition, ToolStatement};
 use oacp_sandbox::{Engine, Languages};
 use thiserror::Error;
 use tokio::sync::OnceCell;
@@ -27,6 +29,9 @@ const DELEGATION_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// By how much a delegation begins before its signing, in milliseconds, so that a clock that is set back a little does not void it.
 const DELEGATION_SLACK_MS: i64 = 60 * 1000;
+
+/// The longest that a tool's call may take, in milliseconds: its sandbox is spawned anew if its key would not last so long.
+const TOOL_MS_MAX: i64 = 60 * 60 * 1000;
 
 /// What a node is made of.
 pub struct NodeOptions {
@@ -48,9 +53,12 @@ pub struct NodeOptions {
     pub state_dir: Option<PathBuf>,
 }
 
-/// A node.
+/// A node. Clones are one node.
+#[derive(Clone)]
 pub struct Node {
-    pub(crate) options: NodeOptions,
+    pub(crate) options: Arc<NodeOptions>,
+    /// Of each tool, by its digest: a sandbox that no other shares.
+    tools: Arc<Mutex<BTreeMap<Digest, Arc<Sandbox>>>>,
 }
 
 /// A sandbox: an id, a key that lives in memory only, and the order of its statements.
@@ -108,7 +116,10 @@ pub enum SignError {
 impl Node {
     /// Makes a node.
     pub fn new(options: NodeOptions) -> Self {
-        Self { options }
+        Self {
+            options: Arc::new(options),
+            tools: Arc::default(),
+        }
     }
 
     /// The public half of the node's key: what a trust file names.
@@ -175,6 +186,59 @@ impl Node {
             entered: OnceCell::new(),
             chain,
         })
+    }
+}
+
+impl Node {
+    /// The sandbox of a tool: spawned at its first call, and anew before its key expires.
+    pub(crate) fn tool_sandbox(&self, tool: Digest) -> Result<Arc<Sandbox>, SpawnError> {
+        // A panic while the lock was held left the map before or after a whole step.
+        let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasts = now().unix_ms() + TOOL_MS_MAX;
+        if let Some(sandbox) = tools.get(&tool)
+            && sandbox.not_after.unix_ms() > lasts
+        {
+            return Ok(Arc::clone(sandbox));
+        }
+        let sandbox = Arc::new(self.spawn(None)?);
+        tools.insert(tool, Arc::clone(&sandbox));
+        Ok(sandbox)
+    }
+
+    /// States that tools were registered with these rights, and logs it, if there is a log.
+    ///
+    /// # Errors
+    /// It is neither logged nor spooled.
+    pub async fn register(
+        &self,
+        tools: &[Definition],
+        version: Option<&str>,
+        capabilities: &Capabilities,
+    ) -> Result<Logged, RegistryError> {
+        let Some(logging) = &self.options.log else {
+            return Ok(Logged::NotLogged);
+        };
+        let state = |definition| {
+            let (version, log) = (version.map(str::to_owned), Some(logging.origin()));
+            let statement = ToolStatement::new(definition, version, capabilities, now(), log);
+            statement.sign(&self.options.key)
+        };
+        let envelopes = tools.iter().map(state).collect();
+        let place = logging.submit(envelopes, Answered::WhenSpooled).await?;
+        Ok(logging.logged(place, None))
+    }
+
+    /// Closes the sandboxes of tools in the log, of those that nothing runs in. Tools may be called again after it.
+    ///
+    /// # Errors
+    /// The first one's. The others are closed all the same.
+    pub async fn close_tools(&self) -> Result<(), CloseError> {
+        let tools = std::mem::take(&mut *self.tools.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut result = Ok(());
+        for sandbox in tools.into_values().filter_map(Arc::into_inner) {
+            result = result.and(sandbox.close(self).await.map(drop));
+        }
+        result
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oacp::Verified;
 use oacp::capability::Grant;
 use oacp::digest::Digest;
-use oacp::replay::ReplayVerdict;
+use oacp::replay::{ReplayVerdict, Replayed};
 use oacp::statement::Reexecutable;
 use oacp_sandbox::{
     Claim, Engine, FUEL_MODEL, Languages, Limits, Patience, Program, Progress,
@@ -27,6 +27,23 @@ pub async fn re_execute(
         Ok(claim) => oacp_sandbox::replay(engine, claim, patience).await,
         Err(reason) => ReplayVerdict::Unverifiable { reason },
     }
+}
+
+/// [`re_execute`] of the bundle and of every execution that it called and whose bundle it holds. Each is tried, whatever came of the others.
+pub async fn re_execute_all(
+    verified: &Verified,
+    engine: &Engine,
+    languages: &Languages,
+    patience: Patience,
+    progress: &dyn Fn(Progress),
+) -> Replayed {
+    let verdict = re_execute(verified, engine, languages, patience.clone(), progress).await;
+    let mut children = Vec::with_capacity(verified.children().len());
+    for child in verified.children() {
+        let replayed = re_execute_all(child, engine, languages, patience.clone(), progress);
+        children.push(Box::pin(replayed).await);
+    }
+    Replayed { verdict, children }
 }
 
 fn claim(
@@ -52,6 +69,7 @@ fn claim(
     Ok(Claim {
         program,
         source,
+        export: statement.export.clone(),
         input: String::from_utf8(input.to_vec()).map_err(|_| "the input is not text".to_owned())?,
         // What was granted is a claim of the statement; granting exactly that again is the identity.
         grant: Grant::attenuate(capabilities, capabilities),

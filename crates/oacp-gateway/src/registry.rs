@@ -12,6 +12,7 @@ use oacp::id::LogOrigin;
 use oacp::leaf::Leaf;
 use oacp_registry::{AppendError, Appended, Log, ReadError};
 use oacp_tlog::proof::TlogProof;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
@@ -137,13 +138,21 @@ pub enum RegistryError {
 }
 
 /// An entry that a log refuses, in its words.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{message} ({code})")]
 pub struct RefusedEntry {
     /// A stable word for programs, as `oacp::entry::EntryError::code`.
     pub code: String,
     /// One line for people: printable, at most 512 characters.
     pub message: String,
+}
+
+impl RefusedEntry {
+    /// Whether the same envelope would be refused again. Not so `unknown_key`: the log's operator may take the node in, or the key's
+    /// delegation may arrive.
+    pub fn is_for_good(&self) -> bool {
+        !matches!(self.code.as_str(), "unknown_key" | "too_many" | "stopped")
+    }
 }
 
 impl RegistryError {

@@ -5,6 +5,7 @@
 //! durable, and not before.
 
 mod append;
+mod body;
 mod parameters;
 mod records;
 mod tree;
@@ -24,6 +25,7 @@ use oacp_registry::{Log, ReadError, Status};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use self::body::Bodies;
 use crate::cosigning::Cosigning;
 use crate::operator::{OperatorLog, chain};
 use crate::server::{self, Ending, Refused, ServerLimits};
@@ -38,7 +40,8 @@ pub(crate) const APPEND_BYTES_MAX: usize = 8 << 20;
 /// Envelopes of one `POST /append`.
 pub(crate) const APPEND_ENTRIES_MAX: usize = 1000;
 
-/// Bodies of `POST /append` that are held at a time; more wait. Attack: memory, by those who have the token.
+/// Bodies of `POST /append` that are judged and appended at a time; more wait, each whole. Attack: the memory that parsing takes, and every
+/// processor, by those who have the token.
 const APPENDS_AT_ONCE_MAX: usize = 8;
 
 /// How a log is served.
@@ -97,6 +100,8 @@ pub async fn serve(
 fn router(log: Log, options: ServeOptions, ending: Ending) -> Router {
     let served = Served {
         log,
+        // The rest is for what is done with it.
+        bodies: Bodies::new(options.limits.request_time_max * 3 / 4),
         options: Arc::new(options),
         ending,
         appends: Arc::new(Semaphore::new(APPENDS_AT_ONCE_MAX)),
@@ -123,6 +128,7 @@ struct Served {
     log: Log,
     options: Arc<ServeOptions>,
     ending: Ending,
+    bodies: Bodies,
     appends: Arc<Semaphore>,
 }
 

@@ -3,6 +3,9 @@
 //! The attack is forgetting: a log that cannot be reached, on the day on which it would matter. An envelope is in the spool whole or not
 //! at all, stays there until the log has acknowledged it, and is never dropped to make room: a spool that is full refuses. Several
 //! processes may use one spool, and send from it at once: a log takes the same envelope twice for once.
+//!
+//! What the log refuses for good is moved to `refused/`, with the log's reason beside it. It is sent no more, and stays until somebody says
+//! what is to become of it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -36,6 +39,12 @@ const UNFINISHED_MAX: Duration = Duration::from_secs(60 * 60);
 const SUFFIX: &str = "json";
 const UNFINISHED: &str = "tmp";
 
+/// The directory of what the log refused for good.
+const REFUSED: &str = "refused";
+
+/// The ending of the file beside it that says why: a [`RefusedEntry`] in JSON.
+const REASON: &str = "reason";
+
 /// A directory of envelopes that are to be sent, one in a file. Clones are one.
 #[derive(Clone, Debug)]
 pub struct Spool {
@@ -58,7 +67,7 @@ pub struct Pending {
 pub struct Sent {
     /// What the log acknowledged, by commitment: SHA-256 of the PAE. It is no more in the spool.
     pub appended: BTreeMap<Digest, Appended>,
-    /// What it refused. That stays in the spool, for somebody to look at.
+    /// What it refused. What it refused for good ([`RefusedEntry::is_for_good`]) is set aside, under [`Spool::refused`]; the rest waits.
     pub refused: BTreeMap<Digest, RefusedEntry>,
     /// Files that hold no envelope, or another than their name says. They stay there too.
     pub damaged: Vec<PathBuf>,
@@ -69,13 +78,13 @@ pub struct Sent {
 pub enum SpoolError {
     /// There is no more room. Nothing is dropped.
     #[error(
-        "the spool `{}` is full: {} attestations, {} bytes; send them, or remove what the log refuses",
+        "the spool `{}` is full: {} attestations, {} bytes; send them, or drop what the log refuses",
         dir.display(), pending.entries, pending.bytes
     )]
     Full {
         /// The directory.
         dir: PathBuf,
-        /// What waits there.
+        /// What is there, refused or not.
         pending: Pending,
     },
     /// The system refused.
@@ -124,8 +133,12 @@ impl Spool {
     /// # Errors
     /// The directory cannot be read.
     pub fn pending(&self) -> Result<Pending, SpoolError> {
+        self.count(&self.dir)
+    }
+
+    fn count(&self, dir: &Path) -> Result<Pending, SpoolError> {
         let mut pending = Pending::default();
-        for entry in self.files(SUFFIX)? {
+        for entry in self.files(dir, SUFFIX)? {
             match entry.metadata() {
                 Ok(metadata) => {
                     pending.entries += 1;
@@ -144,7 +157,52 @@ impl Spool {
     /// # Errors
     /// The directory cannot be read.
     pub fn is_empty(&self) -> Result<bool, SpoolError> {
-        Ok(self.files(SUFFIX)?.is_empty())
+        Ok(self.files(&self.dir, SUFFIX)?.is_empty())
+    }
+
+    /// What the log refused for good, by commitment, and why. It is not sent.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn refused(&self) -> Result<BTreeMap<Digest, RefusedEntry>, SpoolError> {
+        let mut refused = BTreeMap::new();
+        for file in self.files(&self.dir.join(REFUSED), SUFFIX)? {
+            let path = file.path();
+            let name = path.file_stem().and_then(OsStr::to_str);
+            if let Some(digest) = name.and_then(|name| Digest::from_hex(name).ok()) {
+                refused.insert(digest, reason(&path.with_extension(REASON)));
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Lets what was refused wait again: it is sent with the rest. For when the log has been mended.
+    ///
+    /// # Errors
+    /// The files cannot be moved. Some may have been.
+    pub fn retry_refused(&self) -> Result<(), SpoolError> {
+        for digest in self.refused()?.keys() {
+            let (from, to) = (self.refused_file(digest), self.file(digest));
+            match fs::rename(&from, &to) {
+                // Another process was first.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(self.fail(&from, source)),
+                Ok(()) => self.remove(&from.with_extension(REASON))?,
+            }
+        }
+        sync_directory(&self.dir).map_err(|source| self.fail(&self.dir, source))
+    }
+
+    /// Removes an envelope, whether it waits or was refused. Where nobody else has it, it is gone.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn discard(&self, digest: &Digest) -> Result<(), SpoolError> {
+        let refused = self.refused_file(digest);
+        for file in [&self.file(digest), &refused] {
+            self.remove(file)?;
+        }
+        self.remove(&refused.with_extension(REASON))
     }
 
     /// Puts an envelope in. It is durable when this returns. One that is there already is there once.
@@ -152,12 +210,15 @@ impl Spool {
     /// # Errors
     /// The spool is full, or the file cannot be written.
     pub fn put(&self, envelope: &Envelope) -> Result<(), SpoolError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = envelope.pae_digest().hex();
-        let path = self.dir.join(format!("{name}.{SUFFIX}"));
+        let digest = envelope.pae_digest();
+        let path = self.file(&digest);
         let bytes = envelope.to_json();
         if !path.exists() {
-            let pending = self.pending()?;
+            let (waiting, refused) = (self.pending()?, self.count(&self.dir.join(REFUSED))?);
+            let pending = Pending {
+                entries: waiting.entries + refused.entries,
+                bytes: waiting.bytes.saturating_add(refused.bytes),
+            };
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             if pending.entries >= self.entries_max
                 || pending.bytes.saturating_add(size) > self.bytes_max
@@ -168,16 +229,48 @@ impl Spool {
                 });
             }
         }
+        self.write(&digest, &path, &bytes)
+    }
+
+    fn write(&self, digest: &Digest, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = digest.hex();
         let unfinished = format!("{name}.{}-{count}.{UNFINISHED}", std::process::id());
         let unfinished = self.dir.join(unfinished);
-        write_durably(&unfinished, &path, &bytes).map_err(|source| {
+        write_durably(&unfinished, path, bytes).map_err(|source| {
             let _ = fs::remove_file(&unfinished);
-            self.fail(&path, source)
+            self.fail(path, source)
         })
     }
 
-    /// Sends what waits: delegations first, then each sandbox's statements in their order. What the log acknowledged is taken out.
+    /// Moves an envelope to those that are not sent. The reason is there before it is.
+    fn set_aside(&self, digest: &Digest, why: &RefusedEntry) -> Result<(), SpoolError> {
+        let dir = self.dir.join(REFUSED);
+        make_directory(&dir).map_err(|source| self.fail(&dir, source))?;
+        let (from, to) = (self.file(digest), self.refused_file(digest));
+        let reason = to.with_extension(REASON);
+        let json = serde_json::to_vec(why).map_err(|e| self.fail(&reason, e.into()))?;
+        self.write(digest, &reason, &json)?;
+        match fs::rename(&from, &to) {
+            // Another process was first.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.and_then(|()| sync_directory(&dir)),
+        }
+        .map_err(|source| self.fail(&to, source))
+    }
+
+    fn file(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(format!("{}.{SUFFIX}", digest.hex()))
+    }
+
+    fn refused_file(&self, digest: &Digest) -> PathBuf {
+        let dir = self.dir.join(REFUSED);
+        dir.join(format!("{}.{SUFFIX}", digest.hex()))
+    }
+
+    /// Sends what waits: delegations first, then each sandbox's statements in their order. What the log acknowledged is taken out, and
+    /// what it refused for good is set aside.
     ///
     /// # Errors
     /// The log cannot be reached, or takes nothing from here; or the spool cannot be read. What was acknowledged before that is out.
@@ -196,10 +289,14 @@ impl Spool {
             for ((digest, _), result) in batch.iter().zip(results) {
                 match result {
                     Ok(appended) => {
-                        self.remove(digest)?;
+                        // That this is not durable does no harm: it would be sent again.
+                        self.remove(&self.file(digest))?;
                         sent.appended.insert(*digest, appended);
                     }
                     Err(refused) => {
+                        if refused.is_for_good() {
+                            self.set_aside(digest, &refused)?;
+                        }
                         sent.refused.insert(*digest, refused);
                     }
                 }
@@ -213,7 +310,7 @@ impl Spool {
     fn load(&self) -> Result<(Vec<(Digest, Envelope)>, Vec<PathBuf>), SpoolError> {
         let mut waiting = vec![];
         let mut damaged = vec![];
-        for file in self.files(SUFFIX)? {
+        for file in self.files(&self.dir, SUFFIX)? {
             let path = file.path();
             let bytes = match fs::read(&path) {
                 Ok(bytes) => bytes,
@@ -245,19 +342,22 @@ impl Spool {
         Ok((waiting, damaged))
     }
 
-    /// Takes one out. That this is not durable does no harm: it would be sent again.
-    fn remove(&self, digest: &Digest) -> Result<(), SpoolError> {
-        let path = self.dir.join(format!("{}.{SUFFIX}", digest.hex()));
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(self.fail(&path, e)),
+    fn remove(&self, path: &Path) -> Result<(), SpoolError> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(self.fail(path, e)),
             _ => Ok(()),
         }
     }
 
-    fn files(&self, suffix: &str) -> Result<Vec<DirEntry>, SpoolError> {
+    /// The files of a directory with this ending; none, if there is no directory.
+    fn files(&self, dir: &Path, suffix: &str) -> Result<Vec<DirEntry>, SpoolError> {
         let mut files = vec![];
-        for entry in fs::read_dir(&self.dir).map_err(|source| self.fail(&self.dir, source))? {
-            let entry = entry.map_err(|source| self.fail(&self.dir, source))?;
+        let entries = match fs::read_dir(dir) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && dir != self.dir => return Ok(files),
+            entries => entries.map_err(|source| self.fail(dir, source))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|source| self.fail(dir, source))?;
             if entry.path().extension() == Some(OsStr::new(suffix)) {
                 files.push(entry);
             }
@@ -267,7 +367,7 @@ impl Spool {
 
     /// Removes what a crash left half written. What is young may be written at this moment.
     fn clear_unfinished(&self) -> Result<(), SpoolError> {
-        for entry in self.files(UNFINISHED)? {
+        for entry in self.files(&self.dir, UNFINISHED)? {
             let age = entry
                 .metadata()
                 .and_then(|metadata| metadata.modified())
@@ -315,9 +415,24 @@ fn write_durably(unfinished: &Path, path: &Path, bytes: &[u8]) -> io::Result<()>
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(unfinished, path)?;
-    #[cfg(unix)]
-    if let Some(dir) = path.parent() {
-        File::open(dir)?.sync_all()?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Makes a directory's names durable.
+fn sync_directory(dir: &Path) -> io::Result<()> {
+    match cfg!(unix) {
+        true => File::open(dir)?.sync_all(),
+        // They are durable with their files there.
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// Why something was refused, as it was kept.
+fn reason(path: &Path) -> RefusedEntry {
+    let kept = fs::read(path).ok();
+    let kept = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    kept.unwrap_or_else(|| RefusedEntry {
+        code: "unknown".to_owned(),
+        message: format!("why is not known: `{}` cannot be read", path.display()),
+    })
 }

@@ -6,16 +6,19 @@ use oacp::begin::Begin;
 use oacp::capability::Grant;
 use oacp::digest::Digest;
 use oacp::event::{Event, Seed};
-use oacp::id::{Audience, ExecutionId, Nonce, Principal};
+use oacp::id::{Audience, ExecutionId, Nonce, Principal, ToolName};
 use oacp::recording::SaltKey;
 use oacp::source::SourcePath;
 use oacp::statement::{
     ExecutionStatement, GrantClaim, Level, Reexecutable, Resources, RuntimeClaim, ToolCall,
 };
+use oacp::tool::ExportName;
 use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, Run, execution_configuration};
 
 use crate::call::{Agent, Call};
+use crate::execute::Attested;
 use crate::node::{Node, Place, Sandbox};
+use crate::tools::Bound;
 
 /// The one policy there is so far: the node's ceiling, with which every grant is intersected.
 const CEILING: &str = "ceiling";
@@ -25,6 +28,9 @@ pub(crate) struct Known {
     execution_id: ExecutionId,
     agent_hash: Digest,
     agent_entry: Option<SourcePath>,
+    export: Option<ExportName>,
+    tool_hashes: BTreeMap<ToolName, Digest>,
+    parent: Option<ExecutionId>,
     input_hash: Digest,
     nonce: Option<Nonce>,
     audience: Option<Audience>,
@@ -44,11 +50,17 @@ impl Known {
         grant: &Grant,
         level: Level,
         node: &Node,
+        tools: &Bound,
+        parent: Option<ExecutionId>,
     ) -> Self {
         Self {
             execution_id,
             agent_hash: call.agent.hash(),
             agent_entry: call.agent.source().map(|source| source.entry().clone()),
+            export: call.agent.export().cloned(),
+            // Functions of the embedding program have no digest; verification lists them as not checked.
+            tool_hashes: tools.digests(),
+            parent,
             input_hash: Digest::of(call.input.as_bytes()),
             nonce: call.nonce.clone(),
             audience: call.audience.clone(),
@@ -59,6 +71,10 @@ impl Known {
             metered: node.engine().meter() == Meter::Fuel,
             ceiling: node.options.allowed.digest(),
         }
+    }
+
+    pub(crate) fn execution_id(&self) -> ExecutionId {
+        self.execution_id
     }
 
     /// What is announced before the run.
@@ -100,8 +116,9 @@ impl Known {
             timestamp: place.timestamp,
             agent_hash: self.agent_hash,
             agent_entry: self.agent_entry.clone(),
-            // Functions of the embedding program have no digest; verification lists them as not checked.
-            tool_hashes: BTreeMap::new(),
+            export: self.export.clone(),
+            instance: None,
+            tool_hashes: self.tool_hashes.clone(),
             input_hash: self.input_hash,
             output_hash: Digest::of(&run.output),
             tool_calls,
@@ -127,7 +144,7 @@ impl Known {
             recording: (self.level > Level::Basic).then(|| run.recording.summary()),
             sequence: place.sequence,
             previous: place.previous,
-            parent: None,
+            parent: self.parent,
             critical: Vec::new(),
             unknown: Vec::new(),
         }
@@ -150,20 +167,27 @@ impl Known {
     }
 }
 
-/// The calls that a recording holds, each with the outcome that was delivered, if one was.
-pub(crate) fn tool_calls(run: &Run) -> Vec<ToolCall> {
+/// The calls that a recording holds, each with the outcome that was delivered, if one was, and the execution that it was, by its number.
+pub(crate) fn tool_calls(
+    run: &Run,
+    known: &Known,
+    children: &BTreeMap<u64, Attested>,
+) -> Vec<ToolCall> {
     let mut calls: Vec<ToolCall> = Vec::new();
     let mut position = BTreeMap::new();
     for (index, event) in (0..).zip(run.recording.events()) {
         match Event::parse(event) {
             Ok(Event::ToolCall { call, tool, .. }) => {
                 position.insert(call, calls.len());
+                let name = tool.parse::<ToolName>().ok();
                 calls.push(ToolCall {
+                    tool_hash: name.and_then(|name| known.tool_hashes.get(&name).copied()),
                     tool,
-                    tool_hash: None,
                     outcome: None,
                     event: index,
-                    child: None,
+                    child: children
+                        .get(&call)
+                        .map(|child| child.execution.execution_id),
                 });
             }
             Ok(Event::Completion { call, outcome, .. }) => {

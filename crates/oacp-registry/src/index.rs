@@ -3,6 +3,9 @@
 //! It follows from the segments, is filled after an entry was made durable, and decides nothing: what it answers is a place to look at, and
 //! whoever uses it compares the leaf that is there. So its file may be lost, and a file that is damaged is made again.
 //!
+//! A row has a checksum over what tells its entry from others and where that is: a row that has rotted is an error, not an answer. What
+//! it does not tell is a row that is not found any more; `fsck` does, which looks for each.
+//!
 //! # Why it is cut into buckets
 //!
 //! Ids of executions and sandboxes begin with the time, and are added at the end of their index. Digests and names are not. An index of
@@ -10,6 +13,7 @@
 //! begins with the number of a bucket of 65,536 entries: adding touches one bucket, which fits the cache however long the log is; looking
 //! asks every bucket, a few microseconds each. Names are kept once a bucket, and go when the last entry of the bucket that has them is pruned.
 
+mod audit;
 mod names;
 mod prune;
 mod schema;
@@ -32,7 +36,9 @@ use oacp::outcome::Outcome;
 use oacp::time::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 
+pub(crate) use self::audit::{Audit, Audited};
 use self::writer::Writer;
+use crate::checksum::sha256;
 
 /// Rows of one page. Attack: memory by one question.
 pub const PAGE_ROWS_MAX: usize = 1000;
@@ -226,6 +232,12 @@ impl IndexError {
             reason: reason.into(),
         }
     }
+
+    fn rotten_row(index: u64) -> Self {
+        Self::unusable(format!(
+            "the row of entry {index} is not what was written; `oacp log reindex` makes the index anew"
+        ))
+    }
 }
 
 impl From<rusqlite::Error> for IndexError {
@@ -273,14 +285,19 @@ impl Index {
     /// [`IndexError`]; `Unusable` is found at the latest when something is read.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
         let writer = Writer::open(path)?;
-        Ok(Self {
+        let index = Self {
             readers: [
                 Mutex::new(schema::open_reader(path)?),
                 Mutex::new(schema::open_reader(path)?),
             ],
             turn: AtomicUsize::new(0),
             writer: Mutex::new(writer),
-        })
+        };
+        // The one row that the caller will compare with the log.
+        if let Some(last) = index.through()?.checked_sub(1) {
+            index.by_index(last)?;
+        }
+        Ok(index)
     }
 
     /// Removes what is there, and makes an empty one. The caller lets nobody else do the same meanwhile; processes that have the old one open
@@ -425,6 +442,27 @@ fn kind_of(code: i64) -> Result<LeafKind, IndexError> {
         .into_iter()
         .find(|kind| kind_code(*kind) == code);
     kind.ok_or_else(|| IndexError::unusable("an entry is of no kind"))
+}
+
+/// Over what tells an entry from others, and where it is: the first eight bytes of a SHA-256.
+fn row_sum(
+    index: i64,
+    kind: i64,
+    id: &[u8; 16],
+    pae8: i64,
+    segment: u32,
+    offset: Option<i64>,
+) -> i64 {
+    let sum = sha256(&[
+        &index.to_be_bytes(),
+        &kind.to_be_bytes(),
+        id,
+        &pae8.to_be_bytes(),
+        &segment.to_be_bytes(),
+        // No offset is negative.
+        &offset.unwrap_or(-1).to_be_bytes(),
+    ]);
+    i64::from_be_bytes(sum.first_chunk().copied().unwrap_or_default())
 }
 
 /// SQLite's integers have a sign. What no log reaches is taken for its end.

@@ -8,8 +8,11 @@
 //! Numbers are big-endian; time is in milliseconds since 1970; a checksum is the first 12 bytes of a SHA-256, a record's over its index
 //! and all before. A payload is an envelope's JSON. Names of segments count from 0: `segments/0000000000.seg`.
 
+mod wreck;
+
 use std::io;
 
+pub(crate) use self::wreck::{Lost, Wreck};
 use crate::checksum::{SHORT, short};
 use crate::index::Place;
 use crate::limits::ENVELOPE_BYTES_MAX;

@@ -285,7 +285,8 @@ impl Sequencer {
         Ok((placed, new))
     }
 
-    /// The entry that `rows` has under this key.
+    /// The entry that `rows` has under this key. A row that is not of the entry that it names is an error: the one that it should be of
+    /// cannot be told from none.
     fn older(
         &self,
         leaf: &Leaf,
@@ -294,10 +295,14 @@ impl Sequencer {
     ) -> io::Result<Option<(u64, Digest)>> {
         for index in rows.candidates(leaf.kind, id, &leaf.pae)? {
             let found = self.leaf(index)?;
+            if found.kind != leaf.kind {
+                return Err(io::Error::other(format!(
+                    "the index has entry {index} as {}, and it is {}; `oacp log reindex` makes the index anew",
+                    leaf.kind, found.kind
+                )));
+            }
             // What has no id of its own is the same only if it is the same.
-            let is_same = found.kind == leaf.kind
-                && (found.pae == leaf.pae || Key::new(leaf.kind, *id, leaf.pae).pae.is_none());
-            if is_same {
+            if found.pae == leaf.pae || Key::new(leaf.kind, *id, leaf.pae).pae.is_none() {
                 return Ok(Some((index, found.pae)));
             }
         }

@@ -14,7 +14,9 @@ use oacp::digest::Digest;
 use thiserror::Error;
 use wasmtime::component::Component;
 
-use crate::engine::Progress;
+use crate::compile::{self, Compiler};
+use crate::component::{Docs, docs_section};
+use crate::engine::{Meter, Progress};
 use crate::limits::COMPONENT_BYTES_MAX;
 use crate::program::ProgramError;
 
@@ -75,76 +77,163 @@ impl Cache {
         replace(entry, compiled)?;
         replace(&entry.with_extension("mac"), mac.as_bytes())
     }
+
+    /// What was kept of the component's documentation, if it is undamaged.
+    fn docs(&self, entry: &Path) -> Option<Vec<u8>> {
+        let kept = fs::read(entry.with_extension("docs")).ok()?;
+        let (written, docs) = kept.split_first_chunk()?;
+        (self.docs_mac(entry, docs) == blake3::Hash::from_bytes(*written)).then(|| docs.to_vec())
+    }
+
+    fn store_docs(&self, entry: &Path, docs: &[u8]) -> io::Result<()> {
+        let kept = [self.docs_mac(entry, docs).as_bytes(), docs].concat();
+        replace(&entry.with_extension("docs"), &kept)
+    }
+
+    /// Of the entry's name, too: two components' documentation is alike in form.
+    fn docs_mac(&self, entry: &Path, docs: &[u8]) -> blake3::Hash {
+        let name = entry.file_name().unwrap_or_default();
+        blake3::Hasher::new_keyed(&self.key)
+            .update(name.as_encoded_bytes())
+            .update(docs)
+            .finalize()
+    }
 }
 
-/// The component with the digest `digest`: from the cache, or compiled now and cached.
-pub(crate) fn component(
-    engine: &wasmtime::Engine,
-    cache: Option<&Cache>,
-    digest: &Digest,
-    wasm: impl FnOnce() -> io::Result<Vec<u8>>,
-    progress: &dyn Fn(Progress),
-) -> Result<Component, ProgramError> {
-    let Some(cache) = cache else {
-        let compiled = compile(engine, digest, wasm, progress)?;
-        // SAFETY: made two lines above by this very engine.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(engine, &compiled) };
-        return component.map_err(|e| ProgramError::Compile(e.into()));
-    };
-    let entry = cache
-        .dir
-        .join(format!("{}.cwasm", entry_name(engine, digest)));
-    if let Some(component) = cache.load(engine, &entry) {
-        return Ok(component);
-    }
-    // One process compiles; the others wait for it and load what it wrote.
-    let lock = lock_file(&entry.with_extension("lock")).map_err(ProgramError::Cache)?;
-    if lock.try_lock().is_err() {
-        progress(Progress::Waiting);
-        lock.lock().map_err(ProgramError::Cache)?;
-        if let Some(component) = cache.load(engine, &entry) {
-            progress(Progress::Ready);
-            return Ok(component);
+/// A component's bytes, read once and only if they are needed.
+pub(crate) struct Wasm<F> {
+    read: Option<F>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl<F: FnOnce() -> io::Result<Vec<u8>>> Wasm<F> {
+    pub(crate) fn new(read: F) -> Self {
+        Self {
+            read: Some(read),
+            bytes: None,
         }
     }
-    let compiled = compile(engine, digest, wasm, progress)?;
-    cache
-        .store(&entry, &compiled)
-        .map_err(ProgramError::Cache)?;
-    cache.load(engine, &entry).ok_or_else(|| {
-        ProgramError::Cache(io::Error::other(
-            "the entry just written cannot be read back",
-        ))
-    })
+
+    /// The bytes that have this digest.
+    fn checked(&mut self, digest: &Digest) -> Result<&[u8], ProgramError> {
+        if let Some(read) = self.read.take() {
+            let bytes = read().map_err(ProgramError::Read)?;
+            if bytes.len() > COMPONENT_BYTES_MAX {
+                return Err(ProgramError::TooLarge {
+                    bytes: bytes.len() as u64,
+                    limit: COMPONENT_BYTES_MAX,
+                });
+            }
+            let found = Digest::of(&bytes);
+            if found != *digest {
+                return Err(ProgramError::Digest {
+                    expected: *digest,
+                    found,
+                });
+            }
+            self.bytes = Some(bytes);
+        }
+        Ok(self.bytes.as_deref().unwrap_or_default())
+    }
 }
 
-fn compile(
-    engine: &wasmtime::Engine,
-    digest: &Digest,
-    wasm: impl FnOnce() -> io::Result<Vec<u8>>,
-    progress: &dyn Fn(Progress),
-) -> Result<Vec<u8>, ProgramError> {
-    let wasm = wasm().map_err(ProgramError::Read)?;
-    if wasm.len() > COMPONENT_BYTES_MAX {
-        return Err(ProgramError::TooLarge {
-            bytes: wasm.len(),
-            limit: COMPONENT_BYTES_MAX,
-        });
+/// The loading of one component.
+pub(crate) struct Loading<'a> {
+    pub(crate) engine: &'a wasmtime::Engine,
+    pub(crate) meter: Meter,
+    pub(crate) compiler: &'a Compiler,
+    pub(crate) cache: Option<&'a Cache>,
+    pub(crate) digest: Digest,
+    pub(crate) progress: &'a dyn Fn(Progress),
+}
+
+impl Loading<'_> {
+    /// The component: from the cache, or compiled now and cached.
+    pub(crate) fn component<F>(&self, wasm: &mut Wasm<F>) -> Result<Component, ProgramError>
+    where
+        F: FnOnce() -> io::Result<Vec<u8>>,
+    {
+        let Some(cache) = self.cache else {
+            let compiled = self.compile(wasm)?;
+            // SAFETY: made one line above by Wasmtime's own compiler, here or in a process that this one started.
+            #[allow(unsafe_code)]
+            let component = unsafe { Component::deserialize(self.engine, &compiled) };
+            return component.map_err(|e| ProgramError::Load(e.into()));
+        };
+        let entry = self.entry(cache);
+        if let Some(component) = cache.load(self.engine, &entry) {
+            return Ok(component);
+        }
+        // One process compiles; the others wait for it and load what it wrote.
+        let lock = lock_file(&entry.with_extension("lock")).map_err(ProgramError::Cache)?;
+        if lock.try_lock().is_err() {
+            (self.progress)(Progress::Waiting);
+            lock.lock().map_err(ProgramError::Cache)?;
+            if let Some(component) = cache.load(self.engine, &entry) {
+                (self.progress)(Progress::Ready);
+                return Ok(component);
+            }
+        }
+        let compiled = self.compile(wasm)?;
+        cache
+            .store(&entry, &compiled)
+            .map_err(ProgramError::Cache)?;
+        cache.load(self.engine, &entry).ok_or_else(|| {
+            let again = io::Error::other("the entry just written cannot be read back");
+            ProgramError::Cache(again)
+        })
     }
-    let found = Digest::of(&wasm);
-    if found != *digest {
-        return Err(ProgramError::Digest {
-            expected: *digest,
-            found,
-        });
+
+    /// What the component says of its functions. It stands in the `.wasm` alone, so it is kept beside what is compiled: one component has
+    /// one description, wherever it is loaded from.
+    pub(crate) fn docs<F>(&self, wasm: &mut Wasm<F>) -> Result<Docs, ProgramError>
+    where
+        F: FnOnce() -> io::Result<Vec<u8>>,
+    {
+        let Some(cache) = self.cache else {
+            let section = docs_section(wasm.checked(&self.digest)?);
+            return Ok(Docs::parse(section.unwrap_or_default()));
+        };
+        let entry = self.entry(cache);
+        if let Some(docs) = cache.docs(&entry) {
+            return Ok(Docs::parse(&docs));
+        }
+        let section = docs_section(wasm.checked(&self.digest)?).unwrap_or_default();
+        let lock = lock_file(&entry.with_extension("lock")).map_err(ProgramError::Cache)?;
+        lock.lock().map_err(ProgramError::Cache)?;
+        cache
+            .store_docs(&entry, section)
+            .map_err(ProgramError::Cache)?;
+        Ok(Docs::parse(section))
     }
-    progress(Progress::Compiling { bytes: wasm.len() });
-    let compiled = engine
-        .precompile_component(&wasm)
-        .map_err(|e| ProgramError::Compile(e.into()))?;
-    progress(Progress::Ready);
-    Ok(compiled)
+
+    fn entry(&self, cache: &Cache) -> PathBuf {
+        let name = entry_name(self.engine, &self.digest);
+        cache.dir.join(format!("{name}.cwasm"))
+    }
+
+    fn compile<F>(&self, wasm: &mut Wasm<F>) -> Result<Vec<u8>, ProgramError>
+    where
+        F: FnOnce() -> io::Result<Vec<u8>>,
+    {
+        let wasm = wasm.checked(&self.digest)?;
+        compile::check_kind(wasm)?;
+        (self.progress)(Progress::Compiling { bytes: wasm.len() });
+        let compiled = match self.compiler {
+            Compiler::InProcess => self
+                .engine
+                .precompile_component(wasm)
+                .map_err(compile::refused)?,
+            Compiler::Process {
+                program,
+                arguments,
+                limits,
+            } => compile::compile(program, arguments, *limits, self.meter, wasm)?
+                .map_err(compile::refused)?,
+        };
+        (self.progress)(Progress::Ready);
+        Ok(compiled)
+    }
 }
 
 /// Two engines that could not run each other's code have different names for one component.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use oacp::digest::Digest;
 use thiserror::Error;
 
-use crate::cache::{self, Cache, CacheError};
+use crate::cache::{Cache, CacheError, Loading, Wasm};
+use crate::compile::Compiler;
+use crate::languages;
 use crate::limits;
 use crate::program::{Program, ProgramError};
 use crate::state::State;
@@ -27,6 +29,8 @@ pub struct EngineOptions {
     pub meter: Meter,
     /// Directory of compiled components. `None` compiles anew each time.
     pub cache_dir: Option<PathBuf>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 /// What an engine says while it does something long.
@@ -52,6 +56,7 @@ pub struct Engine {
     linker: wasmtime::component::Linker<State>,
     meter: Meter,
     cache: Option<Cache>,
+    compiler: Compiler,
 }
 
 /// Why an engine cannot be had.
@@ -81,6 +86,7 @@ impl Engine {
             linker,
             meter: options.meter,
             cache,
+            compiler: options.compiler,
         })
     }
 
@@ -95,16 +101,30 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the bytes are not a component, are too large, do not fit the digest, or fit no world of `wit/`.
+    /// When the bytes are not a component, are too large, do not fit the digest, take too much to compile, need what OACP does not have, or export
+    /// nothing that can be called.
     pub fn load(
         &self,
         digest: Digest,
         wasm: impl FnOnce() -> std::io::Result<Vec<u8>>,
         progress: &dyn Fn(Progress),
     ) -> Result<Program, ProgramError> {
-        let component =
-            cache::component(&self.inner, self.cache.as_ref(), &digest, wasm, progress)?;
-        Program::new(digest, component, &self.linker)
+        // What this program brings with it is trusted as it is, and is the largest there is to compile.
+        let compiler = match languages::is_carried(&digest) {
+            true => &Compiler::InProcess,
+            false => &self.compiler,
+        };
+        let loading = Loading {
+            engine: &self.inner,
+            meter: self.meter,
+            compiler,
+            cache: self.cache.as_ref(),
+            digest,
+            progress,
+        };
+        let mut wasm = Wasm::new(wasm);
+        let component = loading.component(&mut wasm)?;
+        Program::new(digest, &component, &self.linker, || loading.docs(&mut wasm))
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -133,7 +153,7 @@ pub fn execution_configuration(limits: &limits::Limits) -> BTreeMap<String, Stri
     .into()
 }
 
-fn config(meter: Meter) -> wasmtime::Config {
+pub(crate) fn config(meter: Meter) -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
         .wasm_component_model(true)

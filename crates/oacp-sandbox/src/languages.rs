@@ -254,6 +254,11 @@ impl Languages {
     }
 }
 
+/// Whether this program carries the component.
+pub(crate) fn is_carried(digest: &Digest) -> bool {
+    matches!(carried(digest), Ok(Some(_)))
+}
+
 fn carried(digest: &Digest) -> Result<Option<Language>, LanguageError> {
     for language in Language::ALL {
         if language.digest()? == *digest {

@@ -1,7 +1,7 @@
 //! Runs a WebAssembly component under a grant, records what crosses its boundary, and replays it.
 //!
-//! **In scope**: the engine and its cache of compiled components; language runtimes; the worlds of `wit/`; virtual
-//! clocks, seeded randomness and the completion port; limits; outcomes; replay.
+//! **In scope**: the engine and its cache of compiled components; language runtimes; the worlds of `wit/`, and components of any
+//! other whose functions can be told in JSON Schema; virtual clocks, seeded randomness and the completion port; limits; outcomes; replay.
 //!
 //! **Out of scope**: who may run what (`oacp-gateway`), what is signed and how it is checked (`oacp`). This crate knows no
 //! signing key, no protocol and no log. It is handed a grant and yields a [`Run`].
@@ -23,6 +23,8 @@
 
 mod cache;
 mod clock;
+mod compile;
+mod component;
 mod denials;
 mod egress;
 mod engine;
@@ -40,8 +42,11 @@ mod state;
 mod tape;
 mod tools;
 mod wasi_http;
+mod wasi_logging;
 
 pub use cache::CacheError;
+pub use compile::{CompileError, CompileLimits, Compiler, compile_child};
+pub use component::{DescribeError, Export, WIT_JSON};
 pub use denials::Ask;
 pub use egress::Egress;
 pub use engine::{
@@ -51,8 +56,8 @@ pub use engine::{
 pub use files::Write;
 pub use languages::{Language, LanguageError, Languages, Listed};
 pub use limits::Limits;
-pub use program::{Program, ProgramError};
+pub use program::{Program, ProgramError, read_component};
 pub use replay::{Claim, Patience, replay};
 pub use run::{Cancel, Failure, Job, JobError, LogLine, Run, Usage, run};
 pub use state::Observer;
-pub use tools::{ToolError, Tools};
+pub use tools::{ToolArguments, ToolError, ToolFailure, ToolFailureCode, Tools};

@@ -102,6 +102,56 @@ pub const INSTANCES_MAX: usize = 64;
 /// Bytes of a component that will be compiled. Attack: the compiler's time and memory.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes that a component may have when it is compiled. Attack: code that is small as WebAssembly and huge as machine code.
+pub const COMPILED_BYTES_MAX: usize = 512 << 20;
+
+/// Functions of a component that are offered as tools, and as many that are named as refused. Attack: a list that nobody reads, in the memory of every
+/// node.
+pub const EXPORTS_MAX: usize = 256;
+
+/// Bytes of a function's input or output schema. Attack: a schema that is dear to read and to compile.
+pub const SCHEMA_BYTES_MAX: usize = 128 << 10;
+
+/// Bytes of the schemas of all functions of a component. Attack: many, each within its limit.
+pub const SCHEMAS_BYTES_MAX: usize = 4 << 20;
+
+/// Arrays and objects within each other in a schema that follows from a component's types. Attack: as for its bytes.
+pub const SCHEMA_DEPTH_MAX: usize = 32;
+
+/// Schemas within such a schema. Attack: as for its bytes.
+pub const SCHEMA_PARTS_MAX: usize = 4096;
+
+/// Regular expressions of such a schema; one with more has none. Attack: memory by compiled automata.
+pub const SCHEMA_PATTERNS_MAX: usize = 32;
+
+/// Types within each other, of a function that is offered as a tool. Attack: stack overflow by a value.
+pub const TYPE_DEPTH_MAX: usize = 32;
+
+/// Types that a function's types are made of, each counted as often as it occurs. Attack: pairs of pairs of pairs share their types in a component, and
+/// not in a schema.
+pub const TYPE_PARTS_MAX: usize = 4096;
+
+/// Bytes that a call's arguments take as a component's values. Attack: `{}` for a record of a thousand optional fields.
+pub const ARGUMENT_VALUES_BYTES_MAX: usize = 64 << 20;
+
+/// Arguments of a command. Attack: millions of empty ones.
+pub const COMMAND_ARGUMENTS_MAX: usize = 4096;
+
+/// Bytes that a command that is called as a tool may write to standard output, and as many to standard error. Attack: as for the result.
+pub const COMMAND_OUTPUT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of the documentation in a component; what is larger is not read. Attack: as for the result.
+pub const DOCS_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a function's description. Attack: a text that fills a model's context.
+pub const DESCRIPTION_BYTES_MAX: usize = oacp::limits::TOOL_DESCRIPTION_BYTES_MAX;
+
+/// Milliseconds of quota in which a component describes itself; ten times as many of wall time. Attack: a component that is only ever asked what it is.
+pub const DESCRIBE_MS_MAX: u64 = 1_000;
+
+/// Bytes of linear memory in which a component describes itself. Attack: as above.
+pub const DESCRIBE_MEMORY_BYTES_MAX: usize = 256 << 20;
+
 /// Bytes of native stack for WebAssembly frames. Attack: endless recursion; the guard page behind it traps. Large enough that CPython meets
 /// its own limit first, which is an exception, and re-executable; pages that are not reached cost nothing.
 pub const WASM_STACK_BYTES: usize = 32 << 20;

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::program::agent::oacp::agent as wit;
 use crate::state::{State, charge};
 use crate::tape::{Halt, Side};
-use crate::tools::{self, ToolFailure};
+use crate::tools::{self, ToolArguments, ToolFailure, ToolFailureCode};
 
 /// The calls between their start and their delivery.
 #[derive(Default)]
@@ -40,12 +40,10 @@ pub(crate) enum Answer {
     Denial(Box<Denial>),
 }
 
-/// Words for [`Answer::Failure`], which a replay reads back.
-const FAILURE_CODES: [&str; 11] = [
+/// Words for [`Answer::Failure`] beside those of tools, which a replay reads back.
+const FAILURE_CODES: [&str; 9] = [
     "limit",
     "unknown_tool",
-    "tool_error",
-    "bad_arguments",
     "bad_request",
     "resolve",
     "connect",
@@ -147,10 +145,17 @@ impl State {
         let Some(tool) = self.tools.find(&name) else {
             return unknown();
         };
+        let arguments = ToolArguments {
+            call,
+            text: arguments,
+        };
         self.port.run(call, async {
-            match tools::call(tool, arguments.into_bytes()).await {
+            match tools::call(tool, arguments).await {
                 Ok(result) => Answer::Result(result),
-                Err(ToolFailure { code, message }) => Answer::Failure { code, message },
+                Err(ToolFailure { code, message }) => Answer::Failure {
+                    code: code.as_str(),
+                    message,
+                },
             }
         });
         Ok(None)
@@ -478,8 +483,10 @@ impl Answer {
     fn parse_failure(bytes: &[u8]) -> Option<Self> {
         let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
         let message = value.get("message")?.as_str()?.to_owned();
+        let of_tools = ToolFailureCode::ALL.map(ToolFailureCode::as_str);
         let code = FAILURE_CODES
             .into_iter()
+            .chain(of_tools)
             .find(|code| value.get("code").is_some_and(|c| c == code))?;
         Some(Self::Failure { code, message })
     }

@@ -13,11 +13,12 @@ use oacp::event::Event;
 use oacp::outcome::Outcome;
 use oacp::replay::{DivergedAt, FuelCompared, ReplayVerdict};
 use oacp::source::Source;
+use oacp::tool::ExportName;
 
 use crate::engine::{ENGINE, Engine, Meter};
 use crate::limits::{self, Limits};
 use crate::program::Program;
-use crate::run::{Bounds, Cancel, End, execute};
+use crate::run::{Bounds, Cancel, End, Entry, execute};
 use crate::state::Setup;
 use crate::tape::{Halt, Replay, Side, Tape};
 use crate::tools::Tools;
@@ -28,6 +29,8 @@ pub struct Claim {
     pub program: Program,
     /// The agent's source, if the program is a language runtime.
     pub source: Option<Arc<Source>>,
+    /// The function that was called, if it was one of several.
+    pub export: Option<ExportName>,
     /// The input's JSON text.
     pub input: String,
     /// The grant under which it ran. Calls are judged again.
@@ -137,7 +140,10 @@ async fn attempt(
     let (end, state) = execute(
         engine,
         &claim.program,
-        claim.source.as_deref(),
+        Entry::Run {
+            source: claim.source.as_deref(),
+            export: claim.export.as_ref(),
+        },
         &claim.input,
         claim.limits.fuel,
         setup,

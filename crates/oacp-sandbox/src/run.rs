@@ -12,12 +12,14 @@ use oacp::event::{Event, LogLevel, Seed};
 use oacp::outcome::Outcome;
 use oacp::recording::{Recording, SaltKey};
 use oacp::source::Source;
+use oacp::tool::ExportName;
 use serde_json::json;
 use thiserror::Error;
 use tokio::sync::Notify;
 use wasmtime::{CallHook, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
+use crate::component;
 use crate::denials::Ask;
 use crate::egress::Egress;
 use crate::engine::{Engine, Meter};
@@ -31,11 +33,13 @@ use crate::tools::Tools;
 
 /// What to run, with which rights, on which input, from which seed and instant.
 pub struct Job {
-    /// The component: a language runtime or a compiled agent.
+    /// The component: a language runtime, a compiled agent, or one that offers tools.
     pub program: Program,
     /// The agent's source, if the program is a language runtime.
     pub source: Option<Arc<Source>>,
-    /// A JSON text, handed to the agent as it is.
+    /// The function to call, if the program offers tools. `None`: the program's own `run`.
+    pub export: Option<ExportName>,
+    /// A JSON text, handed to the agent as it is; of a function that is called, the object of its arguments.
     pub input: String,
     /// What the agent may do.
     pub grant: Grant,
@@ -177,9 +181,27 @@ pub enum JobError {
     /// A language runtime without a source.
     #[error("`{0}` is a language runtime: it needs a source to run")]
     NoSource(oacp::digest::Digest),
-    /// A compiled agent with a source.
-    #[error("`{0}` is a compiled agent: it takes no source")]
+    /// A compiled agent, or a component that offers tools, with a source.
+    #[error("`{0}` is a compiled component: it takes no source")]
     SourceGiven(oacp::digest::Digest),
+    /// A component that offers tools, and no word on which of them.
+    #[error("`{program}` is no agent: say which of its functions to call: {offered}")]
+    NoExport {
+        /// The component.
+        program: oacp::digest::Digest,
+        /// What it offers.
+        offered: String,
+    },
+    /// There is no such function.
+    #[error("`{program}` offers no function `{export}`; it offers: {offered}")]
+    UnknownExport {
+        /// The component.
+        program: oacp::digest::Digest,
+        /// What was asked for.
+        export: ExportName,
+        /// What it offers.
+        offered: String,
+    },
     /// The engine could not make an instance.
     #[error("the engine cannot make an instance")]
     Instance(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -200,6 +222,7 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
     let Job {
         program,
         source,
+        export,
         input,
         grant,
         tools,
@@ -247,7 +270,10 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
     let (end, state) = execute(
         engine,
         &program,
-        source.as_deref(),
+        Entry::Run {
+            source: source.as_deref(),
+            export: export.as_ref(),
+        },
         &input,
         limits.fuel,
         setup,
@@ -290,6 +316,18 @@ pub(crate) struct End {
     pub(crate) writes: Vec<Write>,
 }
 
+/// What of a program is called.
+#[derive(Clone, Copy)]
+pub(crate) enum Entry<'a> {
+    /// `run`, of the source if there is one; or a function.
+    Run {
+        source: Option<&'a Source>,
+        export: Option<&'a ExportName>,
+    },
+    /// What a component says of itself.
+    Definitions,
+}
+
 /// A guest that runs: its result, its own failure, or a trap.
 type Guest<'a> =
     Pin<Box<dyn Future<Output = wasmtime::Result<Result<String, Ending>>> + Send + 'a>>;
@@ -308,7 +346,7 @@ enum Return {
 pub(crate) async fn execute(
     engine: &Engine,
     program: &Program,
-    source: Option<&Source>,
+    entry: Entry<'_>,
     input: &str,
     fuel: u64,
     setup: Setup,
@@ -332,26 +370,7 @@ pub(crate) async fn execute(
     let begun = Instant::now();
     let mut computing = Duration::ZERO;
     let returned = {
-        let guest: Guest<'_> = match (&program.pre, source) {
-            (Pre::Agent(pre), None) => Box::pin(async {
-                pre.instantiate_async(&mut store)
-                    .await?
-                    .call_run(&mut store, input)
-                    .await
-            }),
-            (Pre::Language(pre), Some(source)) => {
-                let source = lower(source);
-                let store = &mut store;
-                Box::pin(async move {
-                    pre.instantiate_async(&mut *store)
-                        .await?
-                        .call_run(store, &source, input)
-                        .await
-                })
-            }
-            (Pre::Agent(_), Some(_)) => return Err(JobError::SourceGiven(program.digest())),
-            (Pre::Language(_), None) => return Err(JobError::NoSource(program.digest())),
-        };
+        let guest = guest(program, entry, input, &mut store)?;
         drive(guest, &bounds, &mut computing).await
     };
     let fuel_left = if metered {
@@ -404,6 +423,71 @@ pub(crate) async fn execute(
         },
         state,
     ))
+}
+
+/// The guest's code, not begun yet.
+fn guest<'a>(
+    program: &'a Program,
+    entry: Entry<'a>,
+    input: &'a str,
+    store: &'a mut Store<State>,
+) -> Result<Guest<'a>, JobError> {
+    let (source, export) = match entry {
+        Entry::Run { source, export } => (source, export),
+        Entry::Definitions => {
+            return match &program.pre {
+                Pre::Tool(pre) => Ok(failing(component::definitions(pre, store))),
+                _ => Err(program.unknown_export(None)),
+            };
+        }
+    };
+    if source.is_some() && !program.is_language() {
+        return Err(JobError::SourceGiven(program.digest()));
+    }
+    match (&program.pre, export) {
+        (Pre::Agent(pre), None) => Ok(Box::pin(async move {
+            let agent = pre.instantiate_async(&mut *store).await?;
+            agent.call_run(store, input).await
+        })),
+        (Pre::Language(pre), None) => {
+            let source = source.ok_or_else(|| JobError::NoSource(program.digest()))?;
+            let source = lower(source);
+            Ok(Box::pin(async move {
+                let language = pre.instantiate_async(&mut *store).await?;
+                language.call_run(store, &source, input).await
+            }))
+        }
+        (Pre::Tool(pre), Some(export)) => {
+            let name = component::tool_name(export);
+            let name = name.ok_or_else(|| program.unknown_export(Some(export)))?;
+            Ok(Box::pin(async move {
+                let tools = pre.instantiate_async(&mut *store).await?;
+                tools.call_call(store, name, input).await
+            }))
+        }
+        (Pre::Exports(exports), Some(export)) => {
+            let call = exports.prepare(export, input);
+            let call = call.ok_or_else(|| program.unknown_export(Some(export)))?;
+            Ok(failing(call.call(store)))
+        }
+        (Pre::Agent(_) | Pre::Language(_), Some(_)) | (Pre::Tool(_) | Pre::Exports(_), None) => {
+            Err(program.unknown_export(export))
+        }
+    }
+}
+
+/// A guest whose failure is one line.
+fn failing<'a>(
+    answer: impl Future<Output = wasmtime::Result<component::Answer>> + Send + 'a,
+) -> Guest<'a> {
+    Box::pin(async {
+        Ok(answer.await?.map_err(|message| Ending {
+            message,
+            trace: String::new(),
+            location: None,
+            denied: None,
+        }))
+    })
 }
 
 fn lower(source: &Source) -> language::oacp::agent::source::Source {

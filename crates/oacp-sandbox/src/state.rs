@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use oacp::capability::{Denial, Grant, GuestPath};
 use oacp::event::{Event, LogLevel};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap};
 use wasmtime_wasi::p2::bindings as wasi;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::clock::Clock;
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub(crate) egress: Option<Egress>,
     pub(crate) files: Files,
     pub(crate) http: Http,
+    /// What `wasi:cli/environment` says that the program was called with. Empty for all but commands.
+    pub(crate) arguments: Vec<String>,
     /// What the embedder offers; the grant decides what of it the guest sees.
     pub(crate) environment: BTreeMap<String, String>,
     /// What the guest saw of it.
@@ -113,14 +116,7 @@ impl State {
             &setup.tape.side,
         );
         Self {
-            // Nothing is in it but standard input, empty, and the two outputs: the rest of WASI is served by OACP or denied.
-            wasi: WasiCtx::builder()
-                .stdout(stdout.clone())
-                .stderr(stderr.clone())
-                .allow_tcp(false)
-                .allow_udp(false)
-                .allow_ip_name_lookup(false)
-                .build(),
+            wasi: wasi_context(None, &stdout, &stderr),
             table,
             clock: Clock::new(setup.clock_start_ms, waits),
             random: Randomness::new(setup.seed),
@@ -146,6 +142,7 @@ impl State {
             egress: setup.egress,
             files,
             http: Http::default(),
+            arguments: Vec::new(),
             environment: setup.environment,
             variables: None,
             ask: setup.ask,
@@ -155,6 +152,22 @@ impl State {
             log_bytes: 0,
             observer: setup.observer,
         }
+    }
+
+    /// Gives the guest what a command is called with, and room for what it prints.
+    pub(crate) fn serve_command(&mut self, arguments: Vec<String>, stdin: String) {
+        self.arguments = arguments;
+        self.stdout = MemoryOutputPipe::new(limits::COMMAND_OUTPUT_BYTES_MAX);
+        self.stderr = MemoryOutputPipe::new(limits::COMMAND_OUTPUT_BYTES_MAX);
+        self.wasi = wasi_context(Some(stdin), &self.stdout, &self.stderr);
+    }
+
+    /// What was printed to standard output and error, which is then nowhere else.
+    pub(crate) fn take_printed(&mut self) -> (Bytes, Bytes) {
+        let take = |pipe: &mut MemoryOutputPipe| {
+            std::mem::replace(pipe, MemoryOutputPipe::new(0)).contents()
+        };
+        (take(&mut self.stdout), take(&mut self.stderr))
     }
 
     /// Ends the run from within a host call: the reason is kept, and the guest is unwound.
@@ -272,6 +285,25 @@ impl WasiView for State {
     }
 }
 
+/// Nothing is in it but standard input, empty but for commands, and the two outputs: the rest of WASI is served by OACP or denied.
+fn wasi_context(
+    stdin: Option<String>,
+    stdout: &MemoryOutputPipe,
+    stderr: &MemoryOutputPipe,
+) -> WasiCtx {
+    let mut context = WasiCtx::builder();
+    if let Some(stdin) = stdin {
+        context.stdin(MemoryInputPipe::new(stdin));
+    }
+    context
+        .stdout(stdout.clone())
+        .stderr(stderr.clone())
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build()
+}
+
 /// Takes the price of a host call from the guest's fuel: the same in a run and in its replay.
 ///
 /// Setting the fuel begins Wasmtime's yield interval anew, so a guest that calls often would never yield: it yields here.
@@ -318,6 +350,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     crate::clock::link(l)?;
     crate::poll::link(l)?;
     crate::wasi_http::link(l)?;
+    crate::wasi_logging::link(l)?;
     crate::random::link(l)?;
     wasi::io::error::add_to_linker::<State, HasSelf<ResourceTable>>(l, |s| &mut s.table)?;
     wasi::io::streams::add_to_linker::<State, HasSelf<ResourceTable>>(l, |s| &mut s.table)?;

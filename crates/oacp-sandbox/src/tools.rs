@@ -1,4 +1,4 @@
-//! Functions of the embedding program that a guest may call as tools.
+//! What a guest may call as tools: functions of the embedding program, and whatever that makes of them.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,17 +11,81 @@ use thiserror::Error;
 
 use crate::limits::TOOL_RESULT_BYTES_MAX;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send>>;
-type Function = Arc<dyn Fn(Value) -> Answer + Send + Sync>;
+type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, ToolFailure>> + Send>>;
+type Function = Arc<dyn Fn(ToolArguments) -> Answer + Send + Sync>;
 
 /// The tools that exist for a run. That a tool exists does not grant it: the grant does.
 #[derive(Clone, Default)]
 pub struct Tools(BTreeMap<ToolName, Function>);
 
+/// What a tool is called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolArguments {
+    /// The number of the call in the recording.
+    pub call: u64,
+    /// One JSON object, as the guest wrote it, and as the recording has it.
+    pub text: String,
+}
+
 /// A tool's own failure. The guest sees it as an exception that it can catch.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ToolError(pub String);
+
+/// Why a call has no result, with a stable word for the guest's program.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ToolFailure {
+    /// The word.
+    pub code: ToolFailureCode,
+    /// One line for people.
+    pub message: String,
+}
+
+/// The words of [`ToolFailure`]: a replay reads them back, so there are no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolFailureCode {
+    /// The arguments are not what the tool takes.
+    BadArguments,
+    /// The result is not what the tool says that it gives.
+    BadResult,
+    /// The tool is not the one that was registered.
+    Changed,
+    /// A limit was reached: of fuel, memory, size, depth or calls at once.
+    Limit,
+    /// The tool's own error.
+    ToolError,
+    /// It took too long.
+    TimedOut,
+    /// It cannot be run here.
+    Unavailable,
+}
+
+impl ToolFailureCode {
+    /// Every word.
+    pub const ALL: [Self; 7] = [
+        Self::BadArguments,
+        Self::BadResult,
+        Self::Changed,
+        Self::Limit,
+        Self::ToolError,
+        Self::TimedOut,
+        Self::Unavailable,
+    ];
+
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadArguments => "bad_arguments",
+            Self::BadResult => "bad_result",
+            Self::Changed => "changed",
+            Self::Limit => "limit",
+            Self::ToolError => "tool_error",
+            Self::TimedOut => "timed_out",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
 
 impl Tools {
     /// No tools.
@@ -29,17 +93,38 @@ impl Tools {
         Self::default()
     }
 
-    /// Adds a tool, or replaces the one of that name. It is handed the call's arguments, a JSON object.
+    /// Adds a function of the embedding program, or replaces the one of that name. It is handed the call's arguments, a JSON object.
     #[must_use]
-    pub fn with<F, A>(mut self, name: ToolName, function: F) -> Self
+    pub fn with<F, A>(self, name: ToolName, function: F) -> Self
     where
         F: Fn(Value) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Value, ToolError>> + Send + 'static,
     {
-        self.0.insert(
-            name,
-            Arc::new(move |arguments| Box::pin(function(arguments))),
-        );
+        let function = Arc::new(function);
+        self.with_text(name, move |arguments| {
+            let function = Arc::clone(&function);
+            async move {
+                let arguments = object(&arguments.text)?;
+                match function(arguments).await {
+                    Ok(result) => Ok(result.to_string().into_bytes()),
+                    Err(ToolError(message)) => {
+                        let code = ToolFailureCode::ToolError;
+                        Err(ToolFailure { code, message })
+                    }
+                }
+            }
+        })
+    }
+
+    /// Adds what is called with the arguments' text and gives the result's, a JSON text: nothing is read or written anew on the way.
+    #[must_use]
+    pub fn with_text<F, A>(mut self, name: ToolName, function: F) -> Self
+    where
+        F: Fn(ToolArguments) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Vec<u8>, ToolFailure>> + Send + 'static,
+    {
+        let function = move |arguments| -> Answer { Box::pin(function(arguments)) };
+        self.0.insert(name, Arc::new(function));
         self
     }
 
@@ -54,50 +139,27 @@ impl Tools {
 }
 
 /// Calls a tool and bounds what it answers.
-pub(crate) async fn call(tool: Function, arguments: Vec<u8>) -> Result<Vec<u8>, ToolFailure> {
-    let arguments = match serde_json::from_slice(&arguments) {
-        Ok(arguments @ Value::Object(_)) => arguments,
-        Ok(_) => {
-            return Err(ToolFailure::arguments(
-                "the arguments are not a JSON object".into(),
-            ));
-        }
-        Err(e) => {
-            return Err(ToolFailure::arguments(format!(
-                "the arguments are not JSON: {e}"
-            )));
-        }
-    };
-    let result = tool(arguments)
-        .await
-        .map_err(|ToolError(message)| ToolFailure {
-            code: "tool_error",
-            message,
-        })?;
-    let bytes = result.to_string().into_bytes();
+pub(crate) async fn call(tool: Function, arguments: ToolArguments) -> Result<Vec<u8>, ToolFailure> {
+    let bytes = tool(arguments).await?;
     if bytes.len() > TOOL_RESULT_BYTES_MAX {
         let message = format!(
             "the result has {} bytes, the limit is {TOOL_RESULT_BYTES_MAX}",
             bytes.len()
         );
-        return Err(ToolFailure {
-            code: "limit",
-            message,
-        });
+        let code = ToolFailureCode::Limit;
+        return Err(ToolFailure { code, message });
     }
     Ok(bytes)
 }
 
-pub(crate) struct ToolFailure {
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-}
-
-impl ToolFailure {
-    fn arguments(message: String) -> Self {
-        Self {
-            code: "bad_arguments",
-            message,
-        }
+fn object(text: &str) -> Result<Value, ToolFailure> {
+    let bad = |message| ToolFailure {
+        code: ToolFailureCode::BadArguments,
+        message,
+    };
+    match serde_json::from_str(text) {
+        Ok(arguments @ Value::Object(_)) => Ok(arguments),
+        Ok(_) => Err(bad("the arguments are not a JSON object".to_owned())),
+        Err(e) => Err(bad(format!("the arguments are not JSON: {e}"))),
     }
 }

@@ -39,7 +39,7 @@ pub struct Report {
     /// Whether the time is witnessed.
     pub time_validity: Verdict,
     /// The calls of tools that were executions, each with what came of running it again; those of calls within calls behind them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<CalledTool>,
     /// The six questions.
     pub questions: Vec<Question>,
@@ -573,6 +573,60 @@ mod tests {
         );
         let json = serde_json::to_vec(&report).unwrap();
         assert_eq!(serde_json::from_slice::<Report>(&json).unwrap(), report);
+    }
+
+    #[test]
+    fn a_tools_result_need_not_be_believed_once_its_call_was_run_again() {
+        let case = fixture::CalledCase::new();
+        let verify = |bundle: crate::Bundle| {
+            let expectation = crate::Expectation::default();
+            bundle
+                .verify(&fixture::trust(), &expectation, fixture::now())
+                .unwrap()
+        };
+        let confirmed = || ReplayVerdict::Confirmed {
+            fuel: FuelCompared::Equal,
+        };
+        let believed = |report: &Report| {
+            let mut lines = report.not_checked.iter();
+            lines.any(|line| line == "the truth of tool results")
+        };
+        let both = Replayed {
+            verdict: confirmed(),
+            children: vec![confirmed().into()],
+        };
+        let mut case_of_one_call = fixture::CalledCase::new();
+        case_of_one_call.agent.events.drain(2..5);
+        case_of_one_call.agent.contents.truncate(2);
+        case_of_one_call.agent.statement.tool_calls.pop();
+        case_of_one_call.agent.settle();
+        let report = verify(case_of_one_call.bundle()).report_all(&both);
+        assert!(!believed(&report), "{report}");
+        assert!(matches!(
+            report.tool_calls[0].execution_proof,
+            Verdict::Pass { .. }
+        ));
+        // Not tried, not there, or another call beside it: then it has to be.
+        assert!(believed(
+            &verify(case_of_one_call.bundle()).report(&confirmed())
+        ));
+        assert!(believed(
+            &verify(case_of_one_call.parent()).report_all(&both)
+        ));
+        assert!(believed(&verify(case.bundle()).report_all(&both)));
+        let lied = Replayed {
+            verdict: confirmed(),
+            children: vec![
+                ReplayVerdict::Diverged {
+                    at: DivergedAt::Output,
+                    recorded: "1".to_owned(),
+                    replayed: "2".to_owned(),
+                }
+                .into(),
+            ],
+        };
+        let report = verify(case_of_one_call.bundle()).report_all(&lied);
+        assert!(believed(&report) && report.to_string().contains("FAIL"));
     }
 
     #[test]

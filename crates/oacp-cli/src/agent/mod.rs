@@ -8,6 +8,7 @@ mod directory;
 use std::path::Path;
 use std::sync::Arc;
 
+use oacp::digest::Digest;
 use oacp::limits::{SOURCE_BYTES_MAX, SOURCE_FILE_BYTES_MAX};
 use oacp::source::{Source, SourcePath};
 use oacp_sandbox::Language;
@@ -56,6 +57,38 @@ impl Given {
 /// All are usage: the file is missing, or is no agent.
 pub(crate) fn load(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
     read(path, entry).or_usage()
+}
+
+/// Loads a directory that starts at `entry`, whose language `language` tells.
+///
+/// # Errors
+///
+/// All are usage.
+pub(crate) fn load_directory(
+    path: &Path,
+    entry: &SourcePath,
+    language: impl FnOnce(&str) -> Option<Language>,
+) -> Result<Given, Failure> {
+    let source = directory::read(path).and_then(|files| Ok(Source::new(files, entry.clone())?));
+    let source = source
+        .or_context(|| format!("`{}` cannot be read", path.display()))
+        .or_usage()?;
+    match language(entry.as_str()) {
+        Some(language) => Ok(Given::Source { language, source }),
+        None => Err(Failure::usage(format!(
+            "no language runtime for the entry `{entry}`"
+        ))),
+    }
+}
+
+/// A digest of all that is there, wherever it starts: of a file its SHA-256. `None`: it cannot be read.
+pub(crate) fn digest(path: &Path) -> Option<Digest> {
+    if !path.is_dir() {
+        return Some(Digest::of(&file::read(path, COMPONENT_BYTES_MAX).ok()?));
+    }
+    let files = directory::read(path).ok()?;
+    let first = files.iter().map(|(path, _)| path).min()?.clone();
+    Some(Source::new(files, first).ok()?.hash())
 }
 
 fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {

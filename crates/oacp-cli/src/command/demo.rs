@@ -18,7 +18,7 @@ use oacp::replay::ReplayVerdict;
 use oacp::source::Source;
 use oacp::trust::Trust;
 use oacp::{Expectation, Verified};
-use oacp_gateway::{Call, Execution, Node, NodeOptions, execute};
+use oacp_gateway::{Bound, Call, Execution, Node, NodeOptions, execute};
 use oacp_sandbox::{Cancel, Language, Limits, ToolError, Tools};
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ pub(crate) fn demo(arguments: &Arguments, home: &Home, console: &Console) -> Res
 
     stage.heading("Whoever has the bundle checks it, and runs it again")?;
     let verified = stage.verified(&bundle)?;
-    let verdict = replay::re_execute(&verified, home, console)?;
+    let verdict = replay::re_execute(&verified, home, console)?.verdict;
     expect(
         matches!(verdict, ReplayVerdict::Confirmed { .. }),
         "the replay is confirmed",
@@ -174,6 +174,7 @@ impl Stage<'_> {
             input: INPUT.to_owned(),
             asked: capabilities.clone(),
             tools: tools(weather, &paid)?,
+            bound: Bound::none(),
             working_directory: GuestPath::root(),
             environment: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -242,7 +243,7 @@ impl Stage<'_> {
     /// The signature holds, and running it again shows the lie.
     fn diverges(&self, bundle: &Path) -> Result<(), Failure> {
         let verified = self.verified(bundle)?;
-        let verdict = replay::re_execute(&verified, self.home, self.console)?;
+        let verdict = replay::re_execute(&verified, self.home, self.console)?.verdict;
         self.text(&format!(
             "{GREEN}signature valid{GREEN:#}: it is the node's own\n{}",
             replay::text(&verdict)

@@ -15,6 +15,7 @@ mod run;
 mod runs;
 mod runtime;
 mod show;
+mod tool;
 mod verify;
 mod witness;
 
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     /// Witnesses: this machine as one for others, and those of its own log
     #[command(subcommand)]
     Witness(witness::Command),
+    /// Tools that agents may call: registered, pinned, each with its own rights
+    #[command(subcommand)]
+    Tool(tool::Command),
     /// Language runtimes
     #[command(subcommand)]
     Runtime(runtime::Command),
@@ -75,6 +79,7 @@ impl Command {
             Self::Key(command) => key::run(command, home, console),
             Self::Log(command) => log::run(command, home, console),
             Self::Witness(command) => witness::run(command, home, console),
+            Self::Tool(command) => tool::run(command, home, console),
             Self::Runtime(command) => runtime::run(command, home, console),
             Self::Explain(arguments) => explain::explain(&arguments, home, console),
             Self::Completions(arguments) => completions::completions(&arguments, console),

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use oacp::replay::{FuelCompared, ReplayVerdict};
+use oacp::replay::{FuelCompared, ReplayVerdict, Replayed};
 use oacp::{Expectation, Verified};
 use oacp_sandbox::Patience;
 use serde_json::json;
 
+use super::report;
 use crate::console::{Console, GREEN, RED, YELLOW};
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
@@ -32,32 +33,48 @@ pub(crate) fn replay(
     let trust = trust::load(arguments.trust.as_deref(), home)?;
     let bundle = bundle_file::read(&arguments.bundle)?;
     let verified = bundle_file::verify(&bundle, &trust, &Expectation::default())?;
-    let verdict = re_execute(&verified, home, console)?;
+    let replayed = re_execute(&verified, home, console)?;
     if console.json {
-        console.print_json(
-            &json!({ "execution_id": verified.statement().execution_id, "replay": verdict }),
-        )?;
+        console.print_json(&json!({
+            "execution_id": verified.statement().execution_id,
+            "replay": replayed.verdict,
+            "tool_calls": verified.report_all(&replayed).tool_calls,
+        }))?;
     } else {
-        console.print(&text(&verdict))?;
+        console.print(&text(&replayed.verdict))?;
+        for call in verified.report_all(&replayed).tool_calls {
+            console.print(&report::called(&call))?;
+        }
     }
-    Ok(match verdict {
+    Ok(worst(&replayed))
+}
+
+/// What all of them come to: one that diverged is a lie, wherever it is.
+fn worst(replayed: &Replayed) -> Exit {
+    let own = match replayed.verdict {
         ReplayVerdict::Confirmed { .. } => Exit::Yes,
         ReplayVerdict::Diverged { .. } => Exit::No,
         ReplayVerdict::Unverifiable { .. } | ReplayVerdict::NotChecked { .. } => Exit::Unable,
+    };
+    let children = replayed.children.iter().map(worst);
+    children.fold(own, |one, other| match (one, other) {
+        (Exit::No, _) | (_, Exit::No) => Exit::No,
+        (Exit::Yes, other) => other,
+        (one, _) => one,
     })
 }
 
-/// Runs a verified bundle again. The engine is made for this alone.
+/// Runs a verified bundle again, and the executions that it called. The engine is made for this alone.
 pub(super) fn re_execute(
     verified: &Verified,
     home: &Home,
     console: &Console,
-) -> Result<ReplayVerdict, Failure> {
+) -> Result<Replayed, Failure> {
     let engine = runtime::engine(home)?;
     let languages = runtime::languages(home);
     let loading = Loading::new(console, "the runtime");
     let progress = |progress| loading.report(progress);
-    let replayed = oacp_gateway::re_execute(
+    let replayed = oacp_gateway::re_execute_all(
         verified,
         &engine,
         &languages,

@@ -3,8 +3,8 @@
 use anstyle::Style;
 use oacp::Verified;
 use oacp::bundle::Bundle;
-use oacp::replay::ReplayVerdict;
-use oacp::report::{Grade, Report, Verdict};
+use oacp::replay::Replayed;
+use oacp::report::{CalledTool, Grade, Report, Verdict};
 
 use crate::console::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::escape::visible;
@@ -17,13 +17,8 @@ const CAN_FORGE: &str = "Can whoever checks it also forge it?";
 
 /// The report of a verification on this machine. A trust file may name this machine's own node: who holds its key can forge what it
 /// signs, whichever way it came to be trusted.
-pub(super) fn of(
-    verified: &Verified,
-    bundle: &Bundle,
-    replay: &ReplayVerdict,
-    home: &Home,
-) -> Report {
-    let mut report = verified.report(replay);
+pub(super) fn of(verified: &Verified, bundle: &Bundle, replayed: &Replayed, home: &Home) -> Report {
+    let mut report = verified.report_all(replayed);
     // A key that cannot be read here is none that could sign here.
     let own = node_key::load(home).ok().flatten();
     if own.is_some_and(|key| key.public().id() == bundle.delegation().keyid())
@@ -46,10 +41,13 @@ pub(super) fn closing(report: &Report) -> String {
         ("log", &report.logged),
         ("time", &report.time_validity),
     ];
+    let calls = report.tool_calls.iter();
+    let calls = calls.map(|call| ("the result of a tool call", &call.execution_proof));
     let failed: Vec<&str> = verdicts
-        .iter()
+        .into_iter()
+        .chain(calls)
         .filter(|(_, verdict)| matches!(verdict, Verdict::Fail { .. }))
-        .map(|(name, _)| *name)
+        .map(|(name, _)| name)
         .collect();
     if !failed.is_empty() {
         return format!("{RED}failed{RED:#}: {} does not hold", failed.join(", "));
@@ -111,6 +109,22 @@ pub(super) fn verdicts(report: &Report) -> String {
         .join("\n")
 }
 
+/// A call of a tool that was an execution, and whether its result follows.
+pub(super) fn called(call: &CalledTool) -> String {
+    let tool = format!("{} {}", call.tool, call.execution);
+    let (style, word, text) = match &call.execution_proof {
+        Verdict::Pass { .. } => (GREEN, "PASS", "run again: its result follows"),
+        Verdict::Fail { detail } => (RED, "FAIL", detail.as_str()),
+        Verdict::NotChecked { reason } => (YELLOW, "NOT CHECKED", reason.as_str()),
+    };
+    format!(
+        "{style}{word:<11}{style:#}  {BOLD}{:<15}{BOLD:#}  {}: {}",
+        "tool call",
+        visible(&tool),
+        visible(text)
+    )
+}
+
 /// One verdict.
 pub(super) fn line(name: &str, verdict: &Verdict) -> String {
     let (style, word, text) = match verdict {
@@ -128,6 +142,10 @@ pub(super) fn line(name: &str, verdict: &Verdict) -> String {
 pub(super) fn whole(report: &Report) -> String {
     let mut text = verdicts(report);
     text.push('\n');
+    for call in &report.tool_calls {
+        text.push_str(&called(call));
+        text.push('\n');
+    }
     for (number, question) in (1..).zip(&report.questions) {
         let style = match question.grade {
             Grade::Recheckable => GREEN,
@@ -165,7 +183,9 @@ pub(super) fn failed(report: &Report) -> bool {
         &report.logged,
         &report.time_validity,
     ];
+    let calls = report.tool_calls.iter().map(|call| &call.execution_proof);
     verdicts
         .into_iter()
+        .chain(calls)
         .any(|verdict| matches!(verdict, Verdict::Fail { .. }))
 }

@@ -2,7 +2,7 @@
 
 mod answer;
 mod ask;
-mod grant;
+pub(super) mod grant;
 mod input;
 mod learn;
 mod learned;
@@ -34,7 +34,7 @@ use crate::failure::{Exit, Failure};
 use crate::file::{self, Existing, Readers};
 use crate::home::Home;
 use crate::project::Answers;
-use crate::{accepted, bundle_file, environment, node_key, registry, runtime, secret, trust};
+use crate::{accepted, bundle_file, environment, node_key, registry, runtime, secret, tool, trust};
 
 /// The longest `--timeout`: a day, as long as a sandbox's key may sign.
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MEMORY_MB_MAX))]
     memory_mb: Option<u64>,
     /// What the bundle is to show [default: execution]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, ignore_case = true)]
     level: Option<LevelName>,
     /// Run within the sandbox of this name, which keeps its identity from run to run
     #[arg(long, value_name = "NAME")]
@@ -160,11 +160,14 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     let runtime = given.language().map(Language::digest).transpose()?;
     let offers_nothing = offers_no_function(&given);
     let agent = runtime::load(given, &engine, &languages, console)?;
+    let store = tool::store(home)?;
+    let bindings = tool::bind(&options.capabilities.tools, &store, &engine, &languages)?;
     let node = Node::new(NodeOptions {
         key,
         engine,
         languages,
-        allowed: options.capabilities.clone(),
+        // What its tools are granted beside the agent is theirs alone: it asks for no more than its own.
+        allowed: options.capabilities.union(&bindings.rights),
         state_dir: Some(home.sandboxes()),
         withheld: secret::files(&options.secrets)
             .chain([home.root().to_owned()])
@@ -182,6 +185,7 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         input,
         asked: options.capabilities,
         tools: Tools::none(),
+        bound: bindings.bound,
         limits: options.limits,
         level: options.level,
         nonce: arguments.nonce,
@@ -244,7 +248,11 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         learning.end(&execution, &granted_before, &own_trust, console)?;
     }
     // The answer does not wait for what follows.
-    if let Err(error) = executor.block_on(sandbox.close(&node)) {
+    let closed = executor.block_on(async {
+        let tools = node.close_tools().await;
+        sandbox.close(&node).await.map(drop).and(tools)
+    });
+    if let Err(error) = closed {
         let why = Failure::from(error).message();
         console.note(&format!(
             "note: the sandbox is not closed in the log: {why}"

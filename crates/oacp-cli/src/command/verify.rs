@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use oacp::digest::Digest;
 use oacp::id::{Audience, Nonce};
-use oacp::replay::ReplayVerdict;
+use oacp::replay::{ReplayVerdict, Replayed};
 use oacp::report::Report;
 use oacp::statement::{ExecutionStatement, Reexecutable};
 use oacp::{Expectation, Verified};
@@ -86,21 +86,22 @@ pub(crate) fn verify(
     };
     let verified = bundle_file::verify(&bundle, &trust, &expectation)?;
     let not_checked = |reason| ReplayVerdict::NotChecked { reason };
-    let replay = if arguments.no_replay {
-        not_checked("not run again: --no-replay".to_owned())
+    let replayed = if arguments.no_replay {
+        Replayed::from(not_checked("not run again: --no-replay".to_owned()))
     } else if let Some(reason) = unrepeatable(&verified) {
-        not_checked(reason)
+        // Nor are those that it called: a caller's events are what ties them to it.
+        Replayed::from(not_checked(reason))
     } else {
         re_execute(&verified, home, console)?
     };
-    let report = report::of(&verified, &bundle, &replay, home);
+    let report = report::of(&verified, &bundle, &replayed, home);
     let failed = report::failed(&report);
     if console.json {
         let verdict = if failed { "failed" } else { "verified" };
         console.print_json(&Answer {
             verdict,
             statement: verified.statement(),
-            replay: &replay,
+            replay: &replayed.verdict,
             report: &report,
         })?;
     } else {

@@ -14,7 +14,7 @@ use oacp_registry::{Log, LogOptions, OpenError, PrunedSegment, Pruning, system_c
 use oacp_tlog::checkpoint::SignedCheckpoint;
 use oacp_tlog::key::{KeyName, SignerKey, VerifierKey};
 use oacp_tlog::limits::{NOTE_BYTES_MAX, POLICY_BYTES_MAX};
-use oacp_tlog::policy::Policy;
+use oacp_tlog::policy::{Policy, PolicyLog};
 
 use super::{known, publication};
 use crate::console::Console;
@@ -259,18 +259,70 @@ impl Directory {
         Ok(self.made(None)?.0)
     }
 
-    /// The same of a log that is there, whatever may be wrong with it.
-    pub(crate) fn signer_of_existing(&self) -> Result<SignerKey, Failure> {
-        match self.dir.is_dir() {
-            true if self.exists() && self.policy()?.is_none() => {
-                let seed = self.seed()?;
+    /// What verifies the checkpoints of a log that is there, whatever may be wrong with it: by this policy, or what lies beside it. Makes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// There is no directory, or neither a key nor a policy.
+    pub(crate) fn verifier(
+        &self,
+        policy: Option<&Path>,
+    ) -> Result<(VerifierKey, Option<Policy>), Failure> {
+        if !self.dir.is_dir() {
+            return Err(self.absent());
+        }
+        if let Some(file) = policy {
+            let policy = read_policy(file)?;
+            return Ok((self.listed(&policy, file)?, Some(policy)));
+        }
+        let verifier = match (self.key_file().load()?, self.policy()?) {
+            (Some(seed), Some(policy)) => {
+                let signer = self.of_policy(&policy, &seed)?;
+                return Ok((signer.verifier(), Some(policy)));
+            }
+            (None, Some(policy)) => {
+                let verifier = self.listed(&policy, &self.policy_file())?;
+                return Ok((verifier, Some(policy)));
+            }
+            (Some(seed), None) => {
                 let origin = self.shown_origin();
                 let origin = origin.map_or_else(|| default_origin(&seed), Ok)?;
-                named(&origin, &seed)
+                named(&origin, &seed)?.verifier()
             }
-            true => self.signer(),
-            false => Err(self.absent()),
-        }
+            (None, None) => {
+                return Err(Failure::unable(format!(
+                    "whose log is in {} is not known: neither a key nor a policy lies beside it",
+                    shown(&self.dir)
+                ))
+                .hint("give its policy with --log-policy FILE: what `oacp log policy` prints on its machine"));
+            }
+        };
+        Ok((verifier, None))
+    }
+
+    /// The log's key by a policy: that of its one log, or of the one whose name the checkpoint has.
+    fn listed(&self, policy: &Policy, file: &Path) -> Result<VerifierKey, Failure> {
+        let origin = self.shown_origin();
+        let is_named = |log: &&PolicyLog| {
+            let name = log.key().name().as_str();
+            origin
+                .as_ref()
+                .is_some_and(|origin| origin.as_str() == name)
+        };
+        let log = match policy.logs() {
+            [log] => Some(log),
+            logs => logs.iter().find(is_named),
+        };
+        log.map(|log| log.key().clone()).ok_or_else(|| {
+            Failure::usage(format!(
+                "{} lists {} logs, and none by the name that the checkpoint in {} has",
+                shown(file),
+                policy.logs().len(),
+                shown(&self.dir)
+            ))
+            .hint("give a policy that lists this one with --log-policy FILE")
+        })
     }
 
     fn seed(&self) -> Result<Seed, Failure> {

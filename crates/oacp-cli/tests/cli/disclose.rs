@@ -85,7 +85,6 @@ fn single_events_are_disclosed_and_verified() {
           · the output's content: withheld
           · the agent's content: withheld
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -93,7 +92,7 @@ fn single_events_are_disclosed_and_verified() {
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, not run again: only disclosed events are in the bundle, and not the recording that a run is repeated from; 13 things not checked
+        verified: signed for node `this machine`, logged, not run again: only disclosed events are in the bundle, and not the recording that a run is repeated from; 12 things not checked
     "#]]);
     session.check(
         &["show", "run.json", "--disclose", "0-1,3", "--out", "seed.json"],

@@ -70,6 +70,28 @@ fn entries_are_found_by_what_they_say() {
         exit 2
     "#]],
     );
+    session.check(
+        &["log", "entry", "abc"],
+        expect![[r#"
+            $ oacp log entry abc
+            ! error: invalid value 'abc' for '<INDEX|ID>': expected an index (a number from 0) or an execution's id
+            !
+            ! For more information, try '--help'.
+            exit 3
+        "#]],
+    );
+    let id = found["entries"][0]["id"].as_str().unwrap();
+    let by_id = json(&session, &["log", "entry", id, "--json"]);
+    assert_eq!(by_id["index"], found["entries"][0]["index"]);
+    session.check(
+        &["log", "entry", "01940000-0000-7000-8000-000000000000"],
+        expect![[r#"
+            $ oacp log entry [id]
+            ! error: the log oacp.local/[key] has no execution `[id]`
+            !   hint: `oacp log find` lists what is there; --registry names another log
+            exit 2
+        "#]],
+    );
     let entry = json(&session, &["log", "entry", "1", "--json"]);
     assert_eq!(entry["leaf"]["kind"], "execution");
     assert_eq!(entry["leaf"]["sequence"], 0);
@@ -124,7 +146,6 @@ fn an_execution_is_verified_by_its_id() {
           · the output's content: withheld
           · the agent's content: withheld
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -132,7 +153,7 @@ fn an_execution_is_verified_by_its_id() {
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, not run again: the bundle withholds the recording; 13 things not checked
+        verified: signed for node `this machine`, logged, not run again: the bundle withholds the recording; 12 things not checked
     "#]]);
     let unknown = "01940000-0000-7000-8000-000000000000";
     session.check(
@@ -165,14 +186,14 @@ fn proofs_are_added_and_the_first_is_kept() {
         &["log", "prove", "run.json"],
         expect![[r#"
         $ oacp log prove run.json
-        proven: entry 1 of oacp.local/[key] (6 entries)
+        added a proof: entry 1 of oacp.local/[key] (6 entries); witnesses: 0 of 0
     "#]],
     );
     session.check(
         &["log", "prove", "run.json"],
         expect![[r#"
         $ oacp log prove run.json
-        nothing added, the bundle has this proof already: entry 1 of oacp.local/[key] (6 entries)
+        nothing added, the bundle has this proof already: entry 1 of oacp.local/[key] (6 entries); witnesses: 0 of 0
     "#]],
     );
     let proofs = session.json("run.json")["proofs"]["execution"].clone();
@@ -260,6 +281,19 @@ fn holds_are_laid_listed_and_released() {
     );
 }
 
+/// A directory with everything that is in it.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
 #[test]
 fn damage_is_found_and_an_index_is_made_anew() {
     let session = with_agent("log-fsck");
@@ -285,6 +319,46 @@ fn damage_is_found_and_an_index_is_made_anew() {
             .len(),
         3
     );
+    // An auditor has a copy, and the policy, but no key.
+    copy(&session.path("oacp/log"), &session.path("audit/log"));
+    session.check(
+        &["log", "fsck", "--registry", "audit/log"],
+        expect![[r#"
+            $ oacp log fsck --registry audit/log
+            ! error: whose log is in ~/audit/log is not known: neither a key nor a policy lies beside it
+            !   hint: give its policy with --log-policy FILE: what `oacp log policy` prints on its machine
+            exit 2
+        "#]],
+    );
+    session.check(
+        &[
+            "log",
+            "fsck",
+            "--registry",
+            "audit/log",
+            "--log-policy",
+            "oacp/log.policy",
+        ],
+        expect![[r#"
+            $ oacp log fsck --registry audit/log --log-policy oacp/log.policy
+            sound: 3 entries lead to the signed root; 3 payloads compared
+        "#]],
+    );
+    session.write("audit/log.policy", session.read("oacp/log.policy"));
+    session.stdout(&["log", "fsck", "--registry", "audit/log"]);
+    // Nothing is made where a log is checked, not even if its head is lost.
+    std::fs::remove_file(session.path("audit/log/head")).unwrap();
+    session.check(
+        &["log", "fsck", "--registry", "audit/log"],
+        expect![[r#"
+            $ oacp log fsck --registry audit/log
+            damage: head: is missing
+            damaged: 0 entries lead to the signed root; 0 payloads compared
+            exit 1
+        "#]],
+    );
+    assert!(!session.path("audit/log.key").exists());
+
     let segment = std::fs::read_dir(session.path("oacp/log/segments"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -294,10 +368,13 @@ fn damage_is_found_and_an_index_is_made_anew() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
-    session.check(&["log", "fsck"], expect![[r#"
+    session.check(
+        &["log", "fsck"],
+        expect![[r#"
         $ oacp log fsck
-        damage: segments/0000000000.seg: a record at byte 1441 of `segments/0000000000.seg` is damaged
-        damaged: 3 entries lead to the signed root; 1 payload compared
+        damage: segments/0000000000.seg: the payload of entry 1, at byte 1441, cannot be read
+        damaged: 3 entries lead to the signed root; 2 payloads compared
         exit 1
-    "#]]);
+    "#]],
+    );
 }

@@ -27,6 +27,7 @@ fn help_says_what_there_is() {
           key          This node's key, and the trust file that names it
           log          The transparency log that attestations go to
           witness      Witnesses: this machine as one for others, and those of its own log
+          tool         Tools that agents may call: registered, pinned, each with its own rights
           runtime      Language runtimes
           explain      Explain an outcome, a denial, or what a run was denied
           completions  Print a shell's completion script
@@ -143,6 +144,9 @@ fn run_s_help_names_every_option() {
               --allow-env <NAME>
                   Environment variables that may be read, by name; `*` for any characters
 
+              --allow-tool <NAME>
+                  Registered tools that may be called, by name; each has its own rights
+
               --secret <NAME>
                   A secret of the configuration, put into requests outside the sandbox
 
@@ -254,6 +258,8 @@ fn the_log_s_help_says_what_there_is() {
                                        [default: this machine's own]
               --retention-days <N>     Remove payloads that are older, once an hour [default: none]
               --config <FILE>          The way to the witnesses from this configuration
+              --mirror <DIR>           Serve a copy that `oacp log mirror` makes instead: its checkpoint and
+                                       tiles, to everybody
               --registry <DIR>         The log's directory [default: this machine's own, ~/.oacp/log]
               --json                   Print JSON on one line, with a stable schema, instead of text
           -q, --quiet                  Print no progress, no notes and no summary

@@ -61,7 +61,6 @@ fn a_run_is_logged_and_its_bundle_shows_it() {
           · that others were shown the same log: no witness cosigned it
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -69,7 +68,7 @@ fn a_run_is_logged_and_its_bundle_shows_it() {
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, run again with the same output; 9 things not checked
+        verified: signed for node `this machine`, logged, run again with the same output; 8 things not checked
     "#]]);
     session.check(&["show", "run.json"], expect![[r#"
         $ oacp show run.json
@@ -392,7 +391,6 @@ fn level_full_is_announced_run_and_proven() {
           · that others were shown the same log: no witness cosigned it
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -401,7 +399,7 @@ fn level_full_is_announced_run_and_proven() {
           · whether other runs were never begun in the log
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, run again with the same output; 10 things not checked
+        verified: signed for node `this machine`, logged, run again with the same output; 9 things not checked
     "#]]);
     session.check(&["show", "run.json"], expect![[r#"
         $ oacp show run.json
@@ -562,7 +560,6 @@ fn a_log_may_be_in_a_directory_of_its_own() {
           · that others were shown the same log: no witness cosigned it
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -571,7 +568,7 @@ fn a_log_may_be_in_a_directory_of_its_own() {
           · whether other runs were never begun in the log
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, not run again: --no-replay; 10 things not checked
+        verified: signed for node `this machine`, logged, not run again: --no-replay; 9 things not checked
     "#]]);
     let policy = session.stdout(&["log", "policy", "--registry", "registry"]);
     session.write("log.policy", policy);

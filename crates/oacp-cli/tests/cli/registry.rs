@@ -1,5 +1,8 @@
 //! A registry elsewhere: another home on this machine, served over HTTP.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use expect_test::expect;
 use serde_json::Value;
 
@@ -151,7 +154,6 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
           · that others were shown the same log: no witness cosigned it
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -160,7 +162,7 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
           · whether other runs were never begun in the log
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, run again with the same output; 10 things not checked
+        verified: signed for node `this machine`, logged, run again with the same output; 9 things not checked
     "#]]);
     let id = session.json("run.json");
     assert!(id["proofs"]["begin"].is_array());
@@ -215,7 +217,6 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
           · the output's content: withheld
           · the agent's content: withheld
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -223,7 +224,7 @@ fn a_run_is_logged_elsewhere_and_looked_up_by_a_stranger() {
           · whether other runs were begun in the log and never stated: it was not searched
           · whether other runs were never begun in the log
 
-        verified: signed for node `build-1`, logged, not run again: the bundle withholds the recording; 15 things not checked
+        verified: signed for node `build-1`, logged, not run again: the bundle withholds the recording; 14 things not checked
     "#]]);
     session.check(
         &look_up,
@@ -334,7 +335,7 @@ fn what_cannot_be_sent_waits_and_is_sent_later() {
         &["log", "prove", "run.json"],
         expect![[r#"
         $ oacp log prove run.json
-        proven: entry 1 of log.example/1 (3 entries)
+        added a proof: entry 1 of log.example/1 (3 entries); witnesses: 0 of 0
     "#]],
     );
     session.stdout(&[
@@ -438,6 +439,214 @@ fn a_log_is_watched_and_copied() {
         !   hint: get the log's policy from whoever runs it (`oacp log policy` there), and give it once to `oacp log add http://127.0.0.1:1 --log-policy FILE`, or each time with --log-policy FILE
         exit 3
     "#]]);
+}
+
+/// Status and body of what is at a path, asked for as `curl` does.
+fn get(url: &str, path: &str) -> (u16, Vec<u8>) {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).unwrap();
+    let end = reply
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    let status = String::from_utf8_lossy(&reply[9..12]).parse().unwrap();
+    (status, reply[end + 4..].to_vec())
+}
+
+#[test]
+fn a_copy_is_served_and_watched_as_the_log_is() {
+    let session = with_agent("mirror");
+    let registry = Registry::begin("mirror", &session);
+    let url = registry.url();
+    let add = ["log", "add", &url, "--log-policy", "registry.policy"];
+    session.stdout(&[&add[..], &["--token", "append.token"]].concat());
+    session.stdout(&["run", "agent.py", "--registry", &url]);
+    session.stdout(&["log", "mirror", &url, "copy"]);
+
+    let mirror = session.server(&["log", "serve", "--mirror", "copy"]);
+    assert_eq!(mirror.said("log"), "log.example/1");
+    assert_eq!(mirror.said("size"), 3);
+    let checkpoint = registry.operator.read("oacp/log/checkpoint");
+    assert_eq!(get(mirror.url(), "/checkpoint"), (200, checkpoint));
+    let tile = "tile/entries/000.p/3";
+    let bytes = registry.operator.read(&format!("oacp/log/{tile}"));
+    assert_eq!(get(mirror.url(), &format!("/{tile}")), (200, bytes));
+    for path in ["/mirror-state", "/status", "/append", "/tile/../checkpoint"] {
+        assert_eq!(get(mirror.url(), path).0, 404, "{path}");
+    }
+    let watch = [
+        "log",
+        "monitor",
+        mirror.url(),
+        "--log-policy",
+        "registry.policy",
+    ];
+    session.check(
+        &watch,
+        expect![[r#"
+        $ oacp log monitor http://127.0.0.1:[port] --log-policy registry.policy
+        seen: 3 entries of log.example/1, 3 new
+    "#]],
+    );
+    // It goes on being copied.
+    session.stdout(&["run", "agent.py", "--registry", &url]);
+    session.stdout(&["log", "mirror", &url, "copy"]);
+    session.check(
+        &watch,
+        expect![[r#"
+        $ oacp log monitor http://127.0.0.1:[port] --log-policy registry.policy
+        seen: 6 entries of log.example/1, 3 new
+    "#]],
+    );
+
+    session.check(
+        &["log", "serve", "--mirror", "oacp"],
+        expect![[r#"
+            $ oacp log serve --mirror oacp
+            ! error: there is no copy of a log in oacp
+            !   cause: cannot read `oacp/checkpoint`
+            !   cause: No such file or directory (os error 2)
+            !   hint: `oacp log mirror URL DIR` makes one
+            exit 3
+        "#]],
+    );
+    session.check(
+        &[
+            "log",
+            "serve",
+            "--mirror",
+            "copy",
+            "--read-token",
+            "read.token",
+        ],
+        expect![[r#"
+            $ oacp log serve --mirror copy --read-token read.token
+            ! error: the argument '--mirror <DIR>' cannot be used with '--read-token <FILE>'
+            !
+            ! Usage: oacp log serve --mirror <DIR>
+            !
+            ! For more information, try '--help'.
+            exit 3
+        "#]],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_log_refuses_is_kept_in_sight_until_it_is_dropped() {
+    let session = with_agent("refused");
+    let address = fixed_address();
+    let mut registry = Registry::begin_at("refused", &session, &address);
+    let url = registry.url();
+    assert!(registry.server.take().unwrap().end().success());
+    let add = ["log", "add", &url, "--log-policy", "registry.policy"];
+    session.stdout(&[&add[..], &["--token", "append.token"]].concat());
+    session.stdout(&["run", "agent.py", "--registry", &url]);
+    // A disk that altered the signatures. Without its delegation the log does not know the sandbox's key.
+    let name = format!("oacp/spool/{}", address.replace(':', "_"));
+    let spooled = std::fs::read_dir(session.path(&name)).unwrap();
+    let spooled = spooled.map(|entry| entry.unwrap().path());
+    for file in spooled.filter(|file| file.extension().is_some_and(|ending| ending == "json")) {
+        let mut envelope: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let signature = &mut envelope["signatures"][0]["sig"];
+        let altered = signature.as_str().unwrap().split_at(4).1;
+        *signature = format!("AAAA{altered}").into();
+        std::fs::write(&file, envelope.to_string()).unwrap();
+    }
+    registry.serve(&address);
+
+    let codes = |entries: &Value| -> Vec<String> {
+        let entries = entries.as_array().unwrap().iter();
+        let mut codes: Vec<_> = entries
+            .map(|entry| entry["code"].as_str().unwrap().to_owned())
+            .collect();
+        codes.sort();
+        codes
+    };
+    let sync = |arguments: &[&str], exit: i32| {
+        let arguments = [&["log", "sync", "--json"], arguments].concat();
+        let output = session.oacp(&arguments);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (said[0].clone(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (said, told) = sync(&[], 2);
+    assert_eq!(
+        codes(&said["refused"]),
+        ["signature", "unknown_key", "unknown_key"]
+    );
+    assert_eq!((&said["sent"], &said["waiting"]), (&0.into(), &2.into()));
+    for line in [
+        "(signature); it is sent no more\n",
+        "(unknown_key); it waits\n",
+        "its operator adds the node to --nodes",
+        "1 entry refused by",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    // The same is not sent again.
+    let (said, _) = sync(&[], 2);
+    assert_eq!(codes(&said["refused"]), ["unknown_key", "unknown_key"]);
+    assert_eq!(codes(&said["kept"]), ["signature"]);
+    std::fs::remove_file(session.path("oacp/log.key")).unwrap();
+    std::fs::remove_file(session.path("oacp/log.policy")).unwrap();
+    let status = session.stdout(&["log", "status"]);
+    for line in [
+        "spool       2 entries for",
+        "refused     1 entry by",
+        "oacp log sync --retry-refused, or --drop-refused\n",
+        "(signature)",
+    ] {
+        assert!(status.contains(line), "{status}");
+    }
+    // Said so, it is sent again; and dropped.
+    let (said, _) = sync(&["--retry-refused"], 2);
+    assert_eq!(
+        codes(&said["refused"]),
+        ["signature", "unknown_key", "unknown_key"]
+    );
+    let (said, told) = sync(&["--drop-refused"], 0);
+    assert_eq!(
+        codes(&said["dropped"]),
+        ["signature", "unknown_key", "unknown_key"]
+    );
+    assert_eq!(told.matches("dropped: ").count(), 3, "{told}");
+    session.check(
+        &["log", "sync"],
+        expect![[r#"
+        $ oacp log sync
+        ! nothing waits
+    "#]],
+    );
+}
+
+#[test]
+fn a_log_that_does_not_know_the_node_says_who_can_mend_it() {
+    let session = with_agent("unknown-node");
+    let registry = Registry::begin("unknown-node", &session);
+    let stranger = with_agent("unknown-node-stranger");
+    stranger.write("registry.policy", session.read("registry.policy"));
+    private(&stranger, "append.token", APPEND);
+    let url = registry.url();
+    let add = ["log", "add", &url, "--log-policy", "registry.policy"];
+    stranger.stdout(&[&add[..], &["--token", "append.token"]].concat());
+    let run = ["run", "agent.py", "--registry", &url, "-b", "run.json"];
+    assert_eq!(stranger.oacp(&run).status.code(), Some(2));
+    let output = stranger.oacp(&["log", "prove", "run.json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    let hint = "hint: the log does not know the node that ran it: its operator adds it to --nodes";
+    assert!(
+        told.contains("(unknown_key)\n") && told.contains(hint),
+        "{told}"
+    );
 }
 
 #[test]

@@ -62,7 +62,6 @@ fn a_bundle_is_verified_and_run_again() {
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
           · the audience: the caller did not say who it is
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -70,7 +69,7 @@ fn a_bundle_is_verified_and_run_again() {
           · whether other runs were begun and never stated
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, run again with the same output; 10 things not checked
+        verified: signed for node `this machine`, logged, run again with the same output; 9 things not checked
     "#]]);
     session.check(
         &["replay", "run.json"],
@@ -270,14 +269,13 @@ fn a_foreign_node_is_trusted_by_a_file_only() {
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
           · the audience: the caller did not say who it is
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
           · the wall time
           · whether other runs were begun and never stated
 
-        verified: signed for node `build-1`, logged, not run again: --no-replay; 10 things not checked
+        verified: signed for node `build-1`, logged, not run again: --no-replay; 9 things not checked
     "#]]);
     let foreign = session.oacp(&["verify", "run.json"]);
     assert_eq!(foreign.status.code(), Some(2));
@@ -396,7 +394,7 @@ fn a_redacted_copy_is_verified_and_holds_nothing_private() {
     );
     assert!(
         session.stdout(&["verify", "public.json"]).ends_with(
-            "not run again: the bundle withholds the recording; 14 things not checked\n"
+            "not run again: the bundle withholds the recording; 13 things not checked\n"
         )
     );
     let shown = session.stdout(&["show", "public.json"]);

@@ -111,7 +111,6 @@ fn witnesses_cosign_what_a_run_is_logged_under() {
         NOT CHECKED
           · whether later statements of the sandbox were left out
           · the nonce: the caller expected none
-          · the truth of tool results
           · the choice of the seed and the clock
           · who asked: the principal is the node's claim
           · the isolation: the node's claim, without evidence
@@ -120,7 +119,7 @@ fn witnesses_cosign_what_a_run_is_logged_under() {
           · whether other runs were never begun in the log
         warning: no trust file: only this machine's own node is trusted
 
-        verified: signed for node `this machine`, logged, run again with the same output; 9 things not checked
+        verified: signed for node `this machine`, logged, run again with the same output; 8 things not checked
     "#]]);
     session.check(&["show", "run.json"], expect![[r#"
         $ oacp show run.json

@@ -1,10 +1,11 @@
 //! What a monitor has read of a log: for each entry its key, its sequence and its commitment, in a file that only grows.
 //!
 //! ```text
-//! leaves = record*          record = key id (32 bytes) ‖ sequence (8 bytes, big-endian; 2^64 − 1: none) ‖ SHA-256 of the PAE (32)
+//! leaves = record*          record = key id (32 bytes) ‖ kind (1 byte) ‖ sequence (7 bytes, big-endian) ‖ SHA-256 of the PAE (32)
 //! ```
 //!
-//! Record `n` is entry `n`; an entry that is no leaf is all ones. The state file holds the number of records and a hash over all of them:
+//! The kind is 1 for a begin, 2 for a close, 0 for an execution; without a sequence, kind and sequence are all ones. Record `n` is entry
+//! `n`; an entry that is no leaf is all ones. The state file holds the number of records and a hash over all of them:
 //! what is behind is not yet read, and what differs is damaged.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,13 +15,18 @@ use std::path::Path;
 
 use oacp::digest::{Digest, Hasher};
 use oacp::key::KeyId;
-use oacp::leaf::Leaf;
+use oacp::leaf::{Leaf, LeafKind};
 
 /// Bytes of a record.
 const RECORD_BYTES: usize = 32 + 8 + 32;
 
 /// What stands for no sequence. No leaf has it: sequences end at 2^53 − 1.
 const NO_SEQUENCE: u64 = u64::MAX;
+
+/// Where the kind stands above the sequence.
+const KIND_SHIFT: u32 = 56;
+const BEGIN: u64 = 1;
+const CLOSE: u64 = 2;
 
 /// One entry, as far as it is kept.
 #[derive(Clone, Copy)]
@@ -30,7 +36,13 @@ impl Record {
     fn of(leaf: Option<&Leaf>) -> Self {
         let mut bytes = [0xff; RECORD_BYTES];
         if let Some(leaf) = leaf {
-            let sequence = leaf.sequence.unwrap_or(NO_SEQUENCE).to_be_bytes();
+            let kind = match leaf.kind {
+                LeafKind::Begin => BEGIN,
+                LeafKind::Close => CLOSE,
+                LeafKind::Execution | LeafKind::Delegation | LeafKind::Tool => 0,
+            };
+            let of_kind = |sequence: u64| kind << KIND_SHIFT | sequence;
+            let sequence = leaf.sequence.map_or(NO_SEQUENCE, of_kind).to_be_bytes();
             let parts = leaf.key_id.as_bytes().iter();
             let parts = parts.chain(&sequence).chain(leaf.pae.as_bytes());
             for (to, from) in bytes.iter_mut().zip(parts) {
@@ -40,12 +52,19 @@ impl Record {
         Self(bytes)
     }
 
-    /// Key and sequence. `None`: it has no sequence.
-    fn place(&self) -> Option<([u8; 32], u64)> {
+    /// Key, sequence and kind. `None`: it has no sequence.
+    fn numbered(&self) -> Option<([u8; 32], u64, u64)> {
         let (key, rest) = self.0.split_first_chunk::<32>()?;
         let (sequence, _) = rest.split_first_chunk::<8>()?;
-        let sequence = u64::from_be_bytes(*sequence);
-        (sequence != NO_SEQUENCE).then_some((*key, sequence))
+        let both = u64::from_be_bytes(*sequence);
+        let (kind, sequence) = (both >> KIND_SHIFT, both & ((1 << KIND_SHIFT) - 1));
+        (both != NO_SEQUENCE).then_some((*key, sequence, kind))
+    }
+
+    /// Key and sequence. `None`: it has no sequence.
+    fn place(&self) -> Option<([u8; 32], u64)> {
+        let (key, sequence, _) = self.numbered()?;
+        Some((key, sequence))
     }
 
     fn key_and_commitment(&self) -> Option<([u8; 32], Digest)> {
@@ -62,6 +81,35 @@ pub(super) struct Leaves {
     chain: Digest,
     /// Of each key, the runs of sequences that were seen: first and last of each. A sandbox counts without gaps, so they are few.
     seen: HashMap<[u8; 32], BTreeMap<u64, u64>>,
+    /// Of each key, the begins that no execution followed.
+    begun: HashMap<[u8; 32], Vec<u64>>,
+}
+
+/// What taking a record in showed.
+enum Taken {
+    Fresh,
+    /// Its key and sequence are in another.
+    Repeated,
+    /// It closes a key that has begun these and not ended them.
+    Unended(Vec<u64>),
+}
+
+/// What is odd about entries that were appended.
+#[derive(Default)]
+pub(super) struct Odd {
+    pub(super) duplicates: Vec<Duplicate>,
+    pub(super) unended: Vec<Unended>,
+}
+
+/// A key that signs no more, and has begun executions in the log that it has not stated there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unended {
+    /// The key.
+    pub key_id: KeyId,
+    /// The index of its close.
+    pub closed: u64,
+    /// The indexes of those begins. There may be more: an execution that was stated without a begin counts as the end of the last.
+    pub begun: Vec<u64>,
 }
 
 /// Two leaves with one key and one sequence.
@@ -91,6 +139,7 @@ impl Leaves {
             count: 0,
             chain: Self::empty_chain(),
             seen: HashMap::new(),
+            begun: HashMap::new(),
         };
         let damaged =
             || io::Error::new(io::ErrorKind::InvalidData, "records are missing or changed");
@@ -122,22 +171,44 @@ impl Leaves {
         self.chain
     }
 
-    /// Takes a record in; whether its key and sequence are in another.
-    fn take(&mut self, record: &Record) -> bool {
+    /// The indexes of begins that no execution by their key followed. There may be more, as in [`Unended`].
+    pub(super) fn begun(&self) -> Vec<u64> {
+        let mut begun: Vec<u64> = self.begun.values().flatten().copied().collect();
+        begun.sort_unstable();
+        begun
+    }
+
+    fn take(&mut self, record: &Record) -> Taken {
         let mut hasher = Hasher::new();
         hasher.update(self.chain.as_bytes()).update(&record.0);
         self.chain = hasher.finish();
+        let index = self.count;
         self.count += 1;
-        record
-            .place()
-            .is_some_and(|(key, sequence)| !insert(self.seen.entry(key).or_default(), sequence))
+        let Some((key, sequence, kind)) = record.numbered() else {
+            return Taken::Fresh;
+        };
+        if !insert(self.seen.entry(key).or_default(), sequence) {
+            return Taken::Repeated;
+        }
+        match (kind, self.begun.get_mut(&key)) {
+            (BEGIN, _) => self.begun.entry(key).or_default().push(index),
+            (CLOSE, Some(begun)) => return Taken::Unended(begun.clone()),
+            (CLOSE, None) | (_, None) => {}
+            (_, Some(begun)) => {
+                begun.pop();
+                if begun.is_empty() {
+                    self.begun.remove(&key);
+                }
+            }
+        }
+        Taken::Fresh
     }
 
-    /// Appends entries, those that are no leaf as `None`, durably; returns which of them repeat a key and sequence.
+    /// Appends entries, those that are no leaf as `None`, durably; returns what is odd about them.
     ///
     /// # Errors
     /// Of the file system; nothing was taken in, and it may be repeated.
-    pub(super) fn append(&mut self, entries: &[Option<Leaf>]) -> io::Result<Vec<Duplicate>> {
+    pub(super) fn append(&mut self, entries: &[Option<Leaf>]) -> io::Result<Odd> {
         let from = self.count;
         let records: Vec<Record> = entries
             .iter()
@@ -148,16 +219,22 @@ impl Leaves {
             .seek(SeekFrom::Start(from * RECORD_BYTES as u64))?;
         self.file.write_all(&bytes)?;
         self.file.sync_data()?;
-        let mut repeated = Vec::new();
+        let (mut repeated, mut odd) = (Vec::new(), Odd::default());
         for ((record, leaf), index) in records.iter().zip(entries).zip(from..) {
-            if self.take(record)
-                && let (Some(place), Some(leaf)) = (record.place(), leaf)
-            {
-                repeated.push((place, leaf.key_id, index));
+            match (self.take(record), record.place(), leaf) {
+                (Taken::Repeated, Some(place), Some(leaf)) => {
+                    repeated.push((place, leaf.key_id, index));
+                }
+                (Taken::Unended(begun), _, Some(leaf)) => odd.unended.push(Unended {
+                    key_id: leaf.key_id,
+                    closed: index,
+                    begun,
+                }),
+                _ => {}
             }
         }
         if repeated.is_empty() {
-            return Ok(Vec::new());
+            return Ok(odd);
         }
         let mut first = HashMap::new();
         let places: BTreeSet<_> = repeated.iter().map(|(place, ..)| *place).collect();
@@ -172,7 +249,8 @@ impl Leaves {
             first: first.get(&place).copied().unwrap_or(second),
             second,
         };
-        Ok(repeated.into_iter().map(duplicate).collect())
+        odd.duplicates = repeated.into_iter().map(duplicate).collect();
+        Ok(odd)
     }
 
     /// The commitments of leaves by this key.

@@ -1,6 +1,6 @@
 //! Appending: envelopes in lines, acknowledged in lines.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -38,13 +38,15 @@ pub(super) async fn append(
     let log = parameters.take("log");
     parameters.finish("`log`")?;
     check_origin(&served, log.as_deref())?;
+    // Whoever sends slowly takes nobody's turn.
+    let body = served
+        .bodies
+        .read(body, APPEND_BYTES_MAX, too_large)
+        .await?;
     let turn = served.appends.acquire().await;
     let _turn = turn.map_err(|_| Refused::internal("internal", "the server takes no entries"))?;
-    let body = to_bytes(body, APPEND_BYTES_MAX)
-        .await
-        .map_err(|_| too_large())?;
     let log = served.log.clone();
-    let admitted = tokio::task::spawn_blocking(move || admit(&log, &body))
+    let admitted = tokio::task::spawn_blocking(move || admit(&log, &body.bytes))
         .await
         .map_err(|_| Refused::internal("internal", "the envelopes could not be read"))??;
 
@@ -96,7 +98,7 @@ fn too_large() -> Refused {
         StatusCode::PAYLOAD_TOO_LARGE,
         "too_large",
         format!(
-            "the body is longer than {APPEND_BYTES_MAX} bytes, has more than {APPEND_ENTRIES_MAX} lines, or broke off"
+            "the body is longer than {APPEND_BYTES_MAX} bytes, or has more than {APPEND_ENTRIES_MAX} lines"
         ),
     )
     .with_fix("send the envelopes in several requests")

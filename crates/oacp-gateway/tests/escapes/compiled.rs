@@ -52,7 +52,14 @@ pub fn compiled(wit: &str, imports: &str, functions: &str, run: &str) -> Call {
         .engine()
         .load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|_| {})
         .unwrap();
-    let mut call = call(Agent::Component { program, wasm }, json!(null));
+    let mut call = call(
+        Agent::Component {
+            program,
+            wasm,
+            export: None,
+        },
+        json!(null),
+    );
     call.limits = Limits {
         fuel: 1_000_000_000,
         memory_bytes_max: 64 << 20,

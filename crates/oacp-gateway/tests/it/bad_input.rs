@@ -392,15 +392,15 @@ fn a_component_of_another_world_is_refused_by_name() {
             .unwrap_err()
     };
     let error = load("(component)").to_string();
-    assert!(error.contains("it exports nothing"), "{error}");
+    assert!(error.contains("it exports no function"), "{error}");
     let error = load("(component (import \"acme:missiles/launch\" (func)))").to_string();
-    assert!(error.contains("exports nothing"), "{error}");
+    assert!(error.contains("acme:missiles/launch"), "{error}");
     let wasm = b"\0asm\x01\0\0\0".to_vec();
     let error = engine()
         .load(oacp::digest::Digest::of(&wasm), || Ok(wasm), &|_| {})
         .map(|_| ())
         .unwrap_err();
-    assert!(error.to_string().contains("cannot be compiled"), "{error}");
+    assert!(error.to_string().contains("no component"), "{error}");
 }
 
 /// A value that JSON's own parsers get wrong stays as the agent wrote it.

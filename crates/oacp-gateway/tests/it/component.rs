@@ -7,7 +7,7 @@ use oacp::event::{Event, LogLevel};
 use oacp::outcome::Outcome;
 use oacp::replay::ReplayVerdict;
 use oacp_gateway::{Agent, Call};
-use oacp_sandbox::{Engine, EngineOptions, Limits, Meter, Progress};
+use oacp_sandbox::{Compiler, Engine, EngineOptions, Limits, Meter, Progress};
 use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -94,7 +94,14 @@ fn compiled(wasm: Vec<u8>) -> Call {
         .engine()
         .load(digest, || Ok(wasm.to_vec()), &|_| {})
         .unwrap();
-    let mut call = call(Agent::Component { program, wasm }, json!({"n": 1}));
+    let mut call = call(
+        Agent::Component {
+            program,
+            wasm,
+            export: None,
+        },
+        json!({"n": 1}),
+    );
     call.limits = Limits {
         fuel: 100_000_000,
         memory_bytes_max: 64 << 20,
@@ -410,6 +417,7 @@ fn a_source_for_a_compiled_agent_and_none_for_a_language_are_refused() {
     call.agent = Agent::Component {
         program: language,
         wasm: Arc::from(*b""),
+        export: None,
     };
     assert!(refused(call).contains("needs a source"));
 }
@@ -419,6 +427,7 @@ fn compilations(dir: &std::path::Path, wasm: &[u8]) -> usize {
     let engine = Engine::new(EngineOptions {
         meter: Meter::Fuel,
         cache_dir: Some(dir.to_owned()),
+        compiler: Compiler::InProcess,
     })
     .unwrap();
     let count = std::cell::Cell::new(0);

@@ -14,9 +14,9 @@ use oacp::time::Timestamp;
 use oacp::trust::Trust;
 use oacp::{Bundle, Expectation, Verified};
 use oacp_egress::Options;
-use oacp_gateway::{Agent, Call, Execution, Node, NodeOptions, execute, re_execute};
+use oacp_gateway::{Agent, Bound, Call, Execution, Node, NodeOptions, execute, re_execute};
 use oacp_sandbox::{
-    Cancel, Engine, EngineOptions, Language, Languages, Limits, Meter, Patience, Program,
+    Cancel, Compiler, Engine, EngineOptions, Language, Languages, Limits, Meter, Patience, Program,
     ToolError, Tools,
 };
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub fn engine() -> Engine {
     Engine::new(EngineOptions {
         meter: Meter::Fuel,
         cache_dir,
+        compiler: Compiler::InProcess,
     })
     .unwrap()
 }
@@ -145,6 +146,7 @@ pub fn call(agent: Agent, input: Value) -> Call {
         input: input.to_string(),
         asked: capabilities(&["echo", "add", "slow", "big", "broken", "panics"]),
         tools: tools(),
+        bound: Bound::none(),
         working_directory: "/project".parse().unwrap(),
         environment: BTreeMap::new(),
         secrets: BTreeMap::new(),

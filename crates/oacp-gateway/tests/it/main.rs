@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod bound;
 mod component;
 mod determinism;
 mod examples;

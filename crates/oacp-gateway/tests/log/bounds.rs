@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use oacp_gateway::ServerLimits;
 
-use crate::client::{connect, get, parse};
-use crate::fixture::{Sandbox, Server, WRITE, scratch};
+use crate::client::{connect, get, parse, send};
+use crate::fixture::{Sandbox, Server, WRITE, lines, scratch};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -44,6 +44,37 @@ fn a_body_that_does_not_end_is_answered_and_ended() {
     let mut bytes = vec![];
     let _ = stream.read_to_end(&mut bytes);
     assert_eq!(parse(&bytes).refusal(), (408, "timed_out".to_owned()));
+}
+
+#[test]
+fn bodies_that_come_slowly_hold_up_nobody() {
+    let dir = scratch();
+    let server = Server::start(dir.path());
+    let token = format!("Bearer {WRITE}");
+    let mut slow: Vec<_> = (0..32).map(|_| connect(server.port)).collect();
+    for stream in &mut slow {
+        let head = format!(
+            "POST /append HTTP/1.1\r\nhost: test\r\ncontent-length: 8000000\r\nauthorization: {token}\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+    }
+    // More than a body may hold anyway.
+    let body = lines(&Sandbox::new(2).all(199));
+    assert!(body.len() > 128 << 10);
+    let reply = send(
+        server.port,
+        "POST",
+        "/append",
+        &[("authorization", &token)],
+        &body,
+    );
+    assert_eq!((reply.status, reply.lines().len()), (200, 200));
+    // They are on their way still.
+    for stream in &mut slow {
+        stream.set_nonblocking(true).unwrap();
+        let read = stream.read(&mut [0; 1]).unwrap_err();
+        assert_eq!(read.kind(), std::io::ErrorKind::WouldBlock);
+    }
 }
 
 #[test]

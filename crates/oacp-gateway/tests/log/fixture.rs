@@ -227,6 +227,8 @@ impl Sandbox {
             timestamp: Timestamp::from_unix_ms(NOW_MS),
             agent_hash: Digest::of(b"agent"),
             agent_entry: None,
+            export: None,
+            instance: None,
             tool_hashes: [].into(),
             input_hash: Digest::of(b"input"),
             output_hash: Digest::of(b"output"),

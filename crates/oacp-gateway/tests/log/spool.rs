@@ -92,7 +92,7 @@ fn delegations_are_sent_first_then_each_sandboxs_statements_in_order() {
 }
 
 #[test]
-fn what_is_refused_or_damaged_stays_and_holds_up_nothing() {
+fn what_is_refused_for_now_or_damaged_stays_and_holds_up_nothing() {
     let (dir, log_dir) = (scratch(), scratch());
     let server = Server::start(log_dir.path());
     let spool = Spool::open(dir.path()).unwrap();
@@ -117,5 +117,85 @@ fn what_is_refused_or_damaged_stays_and_holds_up_nothing() {
         assert_eq!(sent.damaged, [swapped.clone(), half.clone()]);
     }
     assert_eq!(spool.pending().unwrap().entries, 3);
+    assert!(spool.refused().unwrap().is_empty());
     assert_eq!(server.size(), 3);
+    // Somebody may say that it is to go.
+    spool.discard(&stranger.pae_digest()).unwrap();
+    assert_eq!(spool.pending().unwrap().entries, 2);
+}
+
+/// A spool with an execution that the log has refused for good: it has another one of that id.
+fn with_a_conflict(dir: &std::path::Path, server: &Server) -> (Spool, oacp::Envelope) {
+    let spool = Spool::open(dir).unwrap();
+    let sandbox = Sandbox::new(2);
+    server.append(&sandbox.all(1));
+    let mut other = sandbox.statement(0);
+    other.sequence = 7;
+    let conflicting = sandbox.sign(&other);
+    for envelope in [&sandbox.delegation, &conflicting, &sandbox.execution(1)] {
+        spool.put(envelope).unwrap();
+    }
+    let sent = runtime().block_on(spool.send_all(&remote(server))).unwrap();
+    assert_eq!(sent.appended.len(), 2);
+    assert_eq!(sent.refused[&conflicting.pae_digest()].code, "conflict");
+    (spool, conflicting)
+}
+
+#[test]
+fn what_is_refused_for_good_is_kept_and_sent_no_more() {
+    let (dir, log_dir) = (scratch(), scratch());
+    let server = Server::start(log_dir.path());
+    let (spool, conflicting) = with_a_conflict(dir.path(), &server);
+    assert!(spool.is_empty().unwrap());
+    let digest = conflicting.pae_digest();
+    let kept = dir.path().join(format!("refused/{}.json", digest.hex()));
+    assert_eq!(fs::read(&kept).unwrap(), conflicting.to_json());
+    let refused = Spool::open(dir.path()).unwrap().refused().unwrap();
+    assert_eq!(refused.keys().collect::<Vec<_>>(), [&digest]);
+    assert_eq!(
+        refused[&digest].to_string(),
+        "entry 1 is the execution of this id, with other bytes (conflict)"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let reason = kept.with_extension("reason");
+        let above = kept.parent().unwrap().to_owned();
+        assert_eq!(
+            (mode(kept), mode(reason), mode(above)),
+            (0o600, 0o600, 0o700)
+        );
+    }
+    let sent = runtime()
+        .block_on(spool.send_all(&remote(&server)))
+        .unwrap();
+    assert_eq!(sent, oacp_gateway::Sent::default());
+    // It counts: a log that refuses everything does not fill the disk.
+    let full = spool.clone().with_limits(1, u64::MAX);
+    let error = full.put(&Sandbox::new(2).execution(2)).unwrap_err();
+    assert!(matches!(error, SpoolError::Full { .. }), "{error}");
+
+    spool.discard(&digest).unwrap();
+    assert!(spool.refused().unwrap().is_empty());
+    assert_eq!(fs::read_dir(dir.path().join("refused")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_was_refused_is_sent_again_when_it_is_said() {
+    let (dir, log_dir, mended) = (scratch(), scratch(), scratch());
+    let server = Server::start(log_dir.path());
+    let (spool, conflicting) = with_a_conflict(dir.path(), &server);
+    server.stop();
+    // The log of the same name that does not have the other one.
+    let server = Server::start(mended.path());
+    spool.put(&Sandbox::new(2).delegation).unwrap();
+    spool.retry_refused().unwrap();
+    assert!(spool.refused().unwrap().is_empty());
+    assert_eq!(spool.pending().unwrap().entries, 2);
+    let sent = runtime()
+        .block_on(spool.send_all(&remote(&server)))
+        .unwrap();
+    assert_eq!(sent.appended[&conflicting.pae_digest()].index, 1);
+    assert!(spool.is_empty().unwrap());
 }

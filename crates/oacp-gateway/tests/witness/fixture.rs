@@ -78,9 +78,13 @@ impl Told {
 
 /// A leaf of a sandbox whose key has this seed.
 pub fn leaf(seed: u8, sequence: u64, payload: &str) -> Leaf {
+    leaf_of(LeafKind::Execution, seed, sequence, payload)
+}
+
+pub fn leaf_of(kind: LeafKind, seed: u8, sequence: u64, payload: &str) -> Leaf {
     let key = SecretKey::from_bytes(&[seed; 32]);
     let envelope = Envelope::sign(PAYLOAD_TYPE, payload.as_bytes().to_vec(), &key);
-    Leaf::of(LeafKind::Execution, &envelope, Some(sequence))
+    Leaf::of(kind, &envelope, Some(sequence))
 }
 
 /// The entries of one history of a log.

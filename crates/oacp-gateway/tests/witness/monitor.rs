@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use oacp::Digest;
 use oacp::key::SecretKey;
-use oacp::leaf::Leaf;
+use oacp::leaf::{Leaf, LeafKind};
 use oacp_gateway::{
     Expected, FollowError, Look, Misbehaviour, Monitor, MonitorError, MonitorOptions, Quorum,
     Remote, Sight, Trusted,
@@ -394,6 +394,59 @@ async fn damaged_memory_is_refused_and_shared_by_nobody() {
     }
     let mut monitor = Monitor::open(options(&server, dir.path())).unwrap();
     assert_eq!(look(&mut monitor).await.0.unwrap().from, 20);
+}
+
+#[tokio::test]
+async fn what_was_begun_and_not_ended_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::default();
+    let log = TestLog::of(history.clone());
+    let server = log.start();
+    // By key and number.
+    type Leaves<'a> = &'a [(u8, u64, LeafKind)];
+    let mut push = |leaves: Leaves<'_>| {
+        for (key, sequence, kind) in leaves {
+            let leaf = leaf_of(*kind, *key, *sequence, &format!("{{\"{key}\":{sequence}}}"));
+            history.entries.push(leaf.to_bytes());
+        }
+        log.show(history.clone());
+    };
+    let (begin, execution, close) = (LeafKind::Begin, LeafKind::Execution, LeafKind::Close);
+    let steps: [(Leaves<'_>, &[u64]); 4] = [
+        // One that was ended, one without a begin, one that goes on; and another key's, which is away.
+        (
+            &[
+                (2, 0, begin),
+                (2, 1, execution),
+                (2, 2, execution),
+                (2, 3, begin),
+                (3, 0, begin),
+            ],
+            &[3, 4],
+        ),
+        // The next is begun and ended, and that before it never was; then nothing more comes.
+        (&[(2, 4, begin), (2, 5, execution), (2, 6, close)], &[3, 4]),
+        // The same statement of another key's run, twice, ends one.
+        (
+            &[(3, 1, begin), (3, 2, execution), (3, 2, execution)],
+            &[3, 4],
+        ),
+        // It comes late.
+        (&[(2, 7, execution)], &[4]),
+    ];
+    let mut odd = Vec::new();
+    for (leaves, begun) in steps {
+        push(leaves);
+        // Over restarts.
+        let mut monitor = Monitor::open(options(&server, dir.path())).unwrap();
+        let (look, sights) = look(&mut monitor).await;
+        assert_eq!(look.unwrap().begun, begun);
+        odd.extend(sights.into_iter().filter_map(|sight| match sight {
+            Sight::Unended(unended) => Some((unended.closed, unended.begun)),
+            _ => None,
+        }));
+    }
+    assert_eq!(odd, [(7, vec![3])]);
 }
 
 #[tokio::test]

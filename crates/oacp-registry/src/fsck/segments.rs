@@ -1,6 +1,8 @@
 //! Payloads, each against its leaf.
 
+use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 
 use oacp::envelope::Envelope;
 use oacp::leaf::Leaf;
@@ -10,12 +12,12 @@ use oacp_tlog::tile::{Tile, TileKind};
 use super::Check;
 use crate::head::Head;
 use crate::retention::Tombstone;
-use crate::segment::{self, Record, SegmentNumber};
+use crate::segment::{self, Lost, Record, SegmentError, SegmentNumber, Wreck};
 use crate::sequencer::segments;
 use crate::storage::Objects;
 
 /// The leaves of one bundle, as bytes.
-struct Bundle {
+pub(super) struct Bundle {
     number: u64,
     entries: Vec<Vec<u8>>,
 }
@@ -23,7 +25,6 @@ struct Bundle {
 impl Check<'_> {
     /// Reads every segment and tombstone: they follow each other from entry 0 to the last, without a gap.
     pub(super) fn segments(&mut self, head: &Head) -> io::Result<()> {
-        let size = head.size().min(self.report.entries);
         let mut next = 0;
         let mut bundle = None;
         for number in segments(&self.storage)? {
@@ -33,7 +34,7 @@ impl Check<'_> {
                 self.note(&name, "was never counted; the log will replace it");
                 continue;
             }
-            next = self.segment(number, head, next, size, &mut bundle)?;
+            next = self.segment(number, head, next, &mut bundle)?;
         }
         if next != head.size() {
             let what = format!(
@@ -50,7 +51,6 @@ impl Check<'_> {
         number: SegmentNumber,
         head: &Head,
         first: u64,
-        size: u64,
         bundle: &mut Option<Bundle>,
     ) -> io::Result<u64> {
         let (name, pruned_name) = (segment::name(number), segment::pruned_name(number));
@@ -70,7 +70,7 @@ impl Check<'_> {
                 self.damage(&pruned_name, what);
             }
             for (_, record) in tombstone.all_held() {
-                self.record(&pruned_name, record, size, bundle)?;
+                self.record(&pruned_name, record, bundle)?;
             }
             let held = tombstone.all_held().len() as u64;
             let count = tombstone.ids.len() as u64;
@@ -85,7 +85,7 @@ impl Check<'_> {
             return Ok(tombstone.first + count);
         }
         let Some(length) = self.storage.len(&name)? else {
-            return Ok(first);
+            return Ok(self.after(number, head).unwrap_or(first));
         };
         self.knows(&name);
         let is_last = number == head.end.segment;
@@ -104,22 +104,15 @@ impl Check<'_> {
         while offset < end {
             let batch = match segment::read_batch(&self.storage, number, offset) {
                 Ok(batch) => batch,
-                Err(segment::SegmentError::Io { source, .. }) => return Err(source),
-                Err(error) => {
-                    self.damage(&name, error.to_string());
-                    // Where the next batch begins is not known any more; the entries' number tells how many are lost.
-                    return self.after(number, head);
+                Err(SegmentError::Io { source, .. }) => return Err(source),
+                Err(_) => {
+                    (offset, next) = self.wreck(number, offset..end, next, head, bundle)?;
+                    continue;
                 }
             };
-            if batch.header.first != next {
-                let what = format!(
-                    "the batch at byte {offset} begins with entry {}, expected {next}",
-                    batch.header.first
-                );
-                self.damage(&name, what);
-            }
+            self.begins(&name, offset, batch.header.first, next);
             for (_, record) in &batch.records {
-                self.record(&name, record, size, bundle)?;
+                self.record(&name, record, bundle)?;
             }
             next = batch.header.first + batch.records.len() as u64;
             offset = batch.end;
@@ -128,23 +121,93 @@ impl Check<'_> {
         Ok(next)
     }
 
-    /// The first entry after a segment that cannot be read to its end.
-    fn after(&self, number: SegmentNumber, head: &Head) -> io::Result<u64> {
-        if number >= head.end.segment {
-            return Ok(head.size());
+    fn begins(&mut self, name: &str, offset: u64, first: u64, expected: u64) {
+        if first != expected {
+            let what = format!(
+                "the batch at byte {offset} begins with entry {first}, expected {expected}"
+            );
+            self.damage(name, what);
+        }
+    }
+
+    /// What can be read of a batch in which something is damaged. Gives where the next one begins, and its first entry.
+    fn wreck(
+        &mut self,
+        number: SegmentNumber,
+        place: Range<u64>,
+        next: u64,
+        head: &Head,
+        bundle: &mut Option<Bundle>,
+    ) -> io::Result<(u64, u64)> {
+        let name = segment::name(number);
+        let wreck = Wreck::read(&self.storage, number, place.start, place.end)?;
+        let first = match wreck.first() {
+            Some(first) => {
+                self.begins(&name, place.start, first, next);
+                first
+            }
+            None => {
+                let what = format!(
+                    "the header of a batch, at byte {}, cannot be read",
+                    place.start
+                );
+                self.damage(&name, what);
+                next
+            }
+        };
+        let until = wreck.until().or_else(|| self.after(number, head));
+        let mut leaves = HashMap::new();
+        let leaves_end = until.unwrap_or(first.saturating_add(wreck.records_max()));
+        for index in first..leaves_end.min(self.report.entries) {
+            if let Some(leaf) = self.entry(index, bundle)? {
+                leaves.insert(leaf.to_vec(), index);
+            }
+        }
+        let salvaged = wreck.salvage(first, until, &leaves);
+        for record in &salvaged.records {
+            self.record(&name, record, bundle)?;
+        }
+        for Lost { offset, entries } in &salvaged.lost {
+            let what = match entries.end - entries.start {
+                0 => format!("what is at byte {offset} is damaged"),
+                1 => format!(
+                    "the payload of entry {}, at byte {offset}, cannot be read",
+                    entries.start
+                ),
+                _ => format!(
+                    "the payloads of entries {} to {}, from byte {offset} on, cannot be read",
+                    entries.start,
+                    entries.end - 1
+                ),
+            };
+            self.damage(&name, what);
+        }
+        (self.progress)(salvaged.next, head.size());
+        Ok((wreck.end(), salvaged.next))
+    }
+
+    /// The first entry after a segment. `None`: the next segment does not tell.
+    fn after(&self, number: SegmentNumber, head: &Head) -> Option<u64> {
+        let is_last = number + u32::from(head.end.offset == 0) >= head.end.segment;
+        if is_last {
+            return Some(head.size());
         }
         if let Ok(Some(tombstone)) = Tombstone::read(&self.storage, number + 1) {
-            return Ok(tombstone.first);
+            return Some(tombstone.first);
         }
-        let next = segment::read_header(&self.storage, number + 1, 0);
-        Ok(next.map_or(head.size(), |header| header.first))
+        let next = segment::read_header(&self.storage, number + 1, 0).ok();
+        next.map(|header| header.first)
+    }
+
+    /// Whether an entry's leaf was read from a bundle that is what was written.
+    pub(super) fn is_comparable(&self, index: u64) -> bool {
+        index < self.report.entries && !self.damaged_bundles.contains(&(index / 256))
     }
 
     fn record(
         &mut self,
         name: &str,
         record: &Record,
-        size: u64,
         bundle: &mut Option<Bundle>,
     ) -> io::Result<()> {
         self.report.payloads += 1;
@@ -161,15 +224,14 @@ impl Check<'_> {
             }
             _ => self.damage(name, what("it cannot be read")),
         }
-        let is_comparable = index < size && !self.damaged_bundles.contains(&(index / 256));
-        if is_comparable && self.entry(index, bundle)? != Some(record.leaf.as_slice()) {
+        if self.is_comparable(index) && self.entry(index, bundle)? != Some(record.leaf.as_slice()) {
             self.damage(name, what("its leaf is not the one in the tree"));
         }
         Ok(())
     }
 
     /// The bytes of an entry, of which the bundle was compared before.
-    fn entry<'b>(
+    pub(super) fn entry<'b>(
         &self,
         index: u64,
         bundle: &'b mut Option<Bundle>,

@@ -15,7 +15,7 @@ use super::IndexError;
 const APPLICATION_ID: i32 = 0x6f61_6370;
 
 /// Of the tables. Another version is not converted but made again.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 /// Milliseconds to wait for another process that writes.
 const BUSY_MS: u64 = 10_000;
@@ -39,7 +39,8 @@ const STATEMENTS: usize = 32;
 /// Attempts at the one step of opening that does not wait for others by itself.
 const ATTEMPTS: u32 = 200;
 
-/// `offset` is absent of what was pruned. The columns behind it say something of an entry; those of names hold their numbers.
+/// `offset` is absent of what was pruned. `sum` is [`super::row_sum`]. The columns behind it say something of an entry; those of names hold
+/// their numbers.
 const TABLES: &str = "
     CREATE TABLE entry (
         idx INTEGER PRIMARY KEY,
@@ -48,6 +49,7 @@ const TABLES: &str = "
         pae8 INTEGER NOT NULL,
         segment INTEGER NOT NULL,
         offset INTEGER,
+        sum INTEGER NOT NULL,
         time INTEGER,
         sequence INTEGER,
         sandbox INTEGER,
@@ -151,7 +153,7 @@ fn is_empty(connection: &Connection) -> Result<bool, IndexError> {
     Ok(tables == 0)
 }
 
-fn check(connection: &Connection) -> Result<(), IndexError> {
+pub(super) fn check(connection: &Connection) -> Result<(), IndexError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     if pragma("application_id")? != APPLICATION_ID {
         return Err(IndexError::unusable("the file is another program's"));

@@ -15,14 +15,14 @@ use super::names::{Field, Name, bucket, bucket_start, look_up};
 use super::writer::is_posted;
 use super::{
     Count, EXAMINED_ROWS_MAX, Found, IndexError, Located, PAGE_ROWS_MAX, Page, Place, Query,
-    kind_code, kind_of, pae8, signed,
+    kind_code, kind_of, pae8, row_sum, signed,
 };
 
 /// The columns of [`Located`].
 macro_rules! located {
     ($rest:literal) => {
         concat!(
-            "SELECT entry.idx, kind, entry.id, pae8, segment, offset FROM ",
+            "SELECT entry.idx, kind, entry.id, pae8, segment, offset, sum FROM ",
             $rest
         )
     };
@@ -38,6 +38,18 @@ pub(super) const DELEGATION: &str = located!(
      CROSS JOIN posting ON posting.name = name.id CROSS JOIN entry ON entry.idx = posting.idx
      ORDER BY bucket.bucket DESC, posting.idx DESC LIMIT 1"
 );
+
+/// Those of a segment that have a place, from one index to another.
+pub(super) const LOCATED_IN_SEGMENT: &str = located!(
+    "entry WHERE idx BETWEEN ?1 AND ?2 AND segment = ?3 AND offset IS NOT NULL ORDER BY idx LIMIT ?4"
+);
+
+/// All from an index on, and of each whether it is found as who looks for a repetition finds it.
+pub(super) const AUDITED: &str = "
+    SELECT entry.idx, kind, id, pae8, segment, offset, sum, EXISTS (
+        SELECT 1 FROM entry AS found INDEXED BY entry_id
+        WHERE found.id = entry.id AND found.kind = entry.kind AND found.pae8 = entry.pae8 AND found.idx = entry.idx
+    ) FROM entry NOT INDEXED WHERE entry.idx >= ?1 ORDER BY entry.idx LIMIT ?2";
 
 pub(super) fn by_index(connection: &Connection, index: u64) -> Result<Option<Located>, IndexError> {
     let sql = located!("entry WHERE idx = ?1");
@@ -117,14 +129,20 @@ fn all(
     Ok(found)
 }
 
-fn read_located(row: &rusqlite::Row<'_>) -> Result<Located, IndexError> {
-    let segment = row.get(4)?;
-    let offset: Option<u64> = row.get(5)?;
+/// The columns of [`Located`], as far as they are what was written.
+pub(super) fn read_located(row: &rusqlite::Row<'_>) -> Result<Located, IndexError> {
+    let index = row.get(0)?;
+    let (kind, id, pae8) = (row.get(1)?, row.get(2)?, row.get(3)?);
+    let (segment, offset) = (row.get(4)?, row.get::<_, Option<u64>>(5)?);
+    let sum = row_sum(signed(index), kind, &id, pae8, segment, offset.map(signed));
+    if row.get::<_, i64>(6)? != sum {
+        return Err(IndexError::rotten_row(index));
+    }
     Ok(Located {
-        index: row.get(0)?,
-        kind: kind_of(row.get(1)?)?,
-        id: row.get(2)?,
-        pae8: row.get::<_, i64>(3)?.to_be_bytes(),
+        index,
+        kind: kind_of(kind)?,
+        id,
+        pae8: pae8.to_be_bytes(),
         place: offset.map(|offset| Place { segment, offset }),
     })
 }
@@ -153,7 +171,7 @@ struct Search<'a> {
 macro_rules! candidates {
     ($rest:literal) => {
         concat!(
-            "SELECT entry.idx, kind, entry.id, offset, time, sequence, sandbox, agent, principal, outcome FROM ",
+            "SELECT entry.idx, kind, entry.id, pae8, segment, offset, sum, time, sequence, sandbox, agent, principal, outcome FROM ",
             $rest
         )
     };
@@ -164,7 +182,10 @@ struct Candidate {
     index: i64,
     kind: i64,
     id: [u8; 16],
-    pruned: bool,
+    pae8: i64,
+    segment: u32,
+    offset: Option<i64>,
+    sum: i64,
     time: Option<i64>,
     sequence: Option<u64>,
     sandbox: Option<i64>,
@@ -399,6 +420,11 @@ impl<'a> Search<'a> {
     }
 
     fn found(&mut self, candidate: &Candidate) -> Result<Found, IndexError> {
+        let index = u64::try_from(candidate.index)
+            .map_err(|_| IndexError::unusable("an index is negative"))?;
+        if !candidate.has_its_sum() {
+            return Err(IndexError::rotten_row(index));
+        }
         let mut tools = Vec::new();
         if candidate.kind == kind_code(LeafKind::Execution) {
             for (tool, digest) in self.called(candidate)? {
@@ -421,11 +447,10 @@ impl<'a> Search<'a> {
             None => None,
         };
         Ok(Found {
-            index: u64::try_from(candidate.index)
-                .map_err(|_| IndexError::unusable("an index is negative"))?,
+            index,
             kind: kind_of(candidate.kind)?,
             id: candidate.id,
-            pruned: candidate.pruned,
+            pruned: candidate.offset.is_none(),
             time: candidate.time.map(Timestamp::from_unix_ms),
             sequence: candidate.sequence,
             sandbox: match candidate.sandbox {
@@ -482,14 +507,29 @@ impl Candidate {
             index: row.get(0)?,
             kind: row.get(1)?,
             id: row.get(2)?,
-            pruned: row.get::<_, Option<i64>>(3)?.is_none(),
-            time: row.get(4)?,
-            sequence: row.get(5)?,
-            sandbox: row.get(6)?,
-            agent: row.get(7)?,
-            principal: row.get(8)?,
-            outcome: row.get(9)?,
+            pae8: row.get(3)?,
+            segment: row.get(4)?,
+            offset: row.get(5)?,
+            sum: row.get(6)?,
+            time: row.get(7)?,
+            sequence: row.get(8)?,
+            sandbox: row.get(9)?,
+            agent: row.get(10)?,
+            principal: row.get(11)?,
+            outcome: row.get(12)?,
         })
+    }
+
+    fn has_its_sum(&self) -> bool {
+        let sum = row_sum(
+            self.index,
+            self.kind,
+            &self.id,
+            self.pae8,
+            self.segment,
+            self.offset,
+        );
+        self.sum == sum
     }
 }
 

@@ -6,7 +6,7 @@ use oacp::outcome::Outcome;
 use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 
 use super::names::{Field, Name, NameStatements, Names, bucket};
-use super::{IndexError, Row, TOOLS_MAX, kind_code, pae8, schema, signed};
+use super::{IndexError, Row, TOOLS_MAX, kind_code, pae8, row_sum, schema, signed};
 
 /// The one connection that writes.
 pub(super) struct Writer {
@@ -107,8 +107,8 @@ impl<'a> Inserts<'a> {
         Ok(Self {
             names: NameStatements::prepare(connection)?,
             entry: connection.prepare_cached(
-                "INSERT INTO entry (idx, kind, id, pae8, segment, offset, time, sequence, sandbox, agent, principal, outcome)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT INTO entry (idx, kind, id, pae8, segment, offset, sum, time, sequence, sandbox, agent, principal, outcome)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?,
             posting: connection
                 .prepare_cached("INSERT OR IGNORE INTO posting (name, idx) VALUES (?1, ?2)")?,
@@ -169,13 +169,16 @@ impl<'a> Inserts<'a> {
             }
         }
         let [sandbox, agent, principal, outcome] = numbers;
+        let (kind, pae8) = (kind_code(row.kind), pae8(&row.pae));
+        let (segment, offset) = (row.place.segment, facts.map(|_| signed(row.place.offset)));
         self.entry.execute(params![
             index,
-            kind_code(row.kind),
+            kind,
             row.id,
-            pae8(&row.pae),
-            row.place.segment,
-            facts.map(|_| signed(row.place.offset)),
+            pae8,
+            segment,
+            offset,
+            row_sum(index, kind, &row.id, pae8, segment, offset),
             facts
                 .and_then(|facts| facts.time)
                 .map(|time| time.unix_ms()),

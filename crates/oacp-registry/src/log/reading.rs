@@ -1,7 +1,7 @@
 //! What is read from a log.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, TryLockError};
 
 use oacp::digest::Digest;
 use oacp::envelope::Envelope;
@@ -311,7 +311,14 @@ impl Log {
         self.shared.follow();
         let view = self.shared.view();
         let index = self.shared.indexed.state();
-        let stopped = self.shared.sequencer().stopped().map(str::to_owned);
+        // A flush that is on its way has not stopped; nobody waits for it to ask how the log is.
+        let stopped = match self.shared.sequencer.try_lock() {
+            Ok(sequencer) => sequencer.stopped().map(str::to_owned),
+            Err(TryLockError::Poisoned(sequencer)) => {
+                sequencer.into_inner().stopped().map(str::to_owned)
+            }
+            Err(TryLockError::WouldBlock) => None,
+        };
         Ok(Status {
             origin: self.origin().clone(),
             size: view.committed.size(),
@@ -451,6 +458,12 @@ impl Shared {
         match segment::read_record(&*self.storage, name, index, place.offset) {
             Ok(record) => Ok(Some(record)),
             Err(error) => {
+                // What was on hold has a checksum of its own, whatever else the tombstone lost.
+                let name = segment::pruned_name(place.segment);
+                let held = segment::read_record(&*self.storage, name, index, place.offset);
+                if let Ok(record) = held {
+                    return Ok(Some(record));
+                }
                 let tombstone =
                     Tombstone::read(&*self.storage, place.segment).map_err(|source| {
                         ReadError::Io {
@@ -460,7 +473,12 @@ impl Shared {
                     })?;
                 match tombstone {
                     Some(tombstone) => Ok(tombstone.held(index).map(|(_, record)| record.clone())),
-                    None => Err(error.into()),
+                    None => Err(match ReadError::from(error) {
+                        ReadError::Damaged { what } => {
+                            ReadError::damaged(format!("the payload of entry {index}, {what},"))
+                        }
+                        error => error,
+                    }),
                 }
             }
         }

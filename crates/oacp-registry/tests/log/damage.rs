@@ -12,10 +12,10 @@ use crate::fixture::{Sandbox, execution_id};
 const FLIPS: u64 = 1000;
 
 /// SplitMix64: one seed, one sequence, on every machine.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
@@ -202,4 +202,18 @@ async fn a_log_opens_again_without_its_newest_head_or_its_tiles() {
     assert_eq!(log.committed().size(), size);
     let report = fsck::check(dir.path(), &log.verifier(), None, &mut |_, _| {}).unwrap();
     assert!(report.is_sound(), "{report:#?}");
+}
+
+#[tokio::test]
+async fn what_was_on_hold_is_read_from_a_tombstone_that_is_damaged_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = make(dir.path()).await;
+    let held = log.payload(21).unwrap();
+    let tombstone = dir.path().join("segments/0000000000.pruned");
+    let mut bytes = fs::read(&tombstone).unwrap();
+    // Of the id of the first entry.
+    bytes[30] ^= 1;
+    fs::write(&tombstone, bytes).unwrap();
+    assert_eq!(log.payload(21).unwrap(), held);
+    log.payload(22).unwrap();
 }

@@ -12,4 +12,6 @@ mod fixture;
 mod appending;
 mod damage;
 mod directory;
+mod index;
 mod pruning;
+mod salvage;

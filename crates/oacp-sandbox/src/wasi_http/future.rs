@@ -32,7 +32,7 @@ struct Incoming {
 }
 
 /// Until it is made a stream.
-struct IncomingBody(Option<Bytes>);
+pub(super) struct IncomingBody(pub(super) Option<Bytes>);
 
 /// There are none: the egress does not hand them on.
 struct Trailers {

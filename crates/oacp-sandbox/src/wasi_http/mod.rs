@@ -1,5 +1,5 @@
-//! `wasi:http`, the client's side, for guests that speak it: each request goes through the completion port, as one of
-//! `oacp:agent/http` does, and is judged, recorded and replayed as that one is.
+//! `wasi:http`, for guests that speak it. The client's side: each request goes through the completion port, as one of
+//! `oacp:agent/http` does, and is judged, recorded and replayed as that one is. The server's: `incoming`.
 //!
 //! A request is stored when it is handed over, and sent when the guest next waits (`wasi:io/poll`), once its body is finished: a guest that
 //! never waits sends nothing. Responses are complete before they are ready. Wasmtime's generated traits are implemented over resources of our own, as for files.
@@ -7,7 +7,7 @@
 mod body;
 mod fields;
 mod future;
-mod not_served;
+mod incoming;
 mod outgoing;
 mod room;
 
@@ -20,6 +20,7 @@ use wasmtime_wasi_http::p2::{HeaderError, HttpError};
 
 use crate::limits;
 use crate::state::State;
+pub(crate) use incoming::Request;
 use room::Room;
 
 /// What a run keeps of `wasi:http`: nothing, for guests that do not use it.
@@ -32,6 +33,8 @@ pub(crate) struct Http {
     /// Polls that had something else to report while a response was awaited.
     passed_over: u32,
     room: Room,
+    /// What a guest that is called as a server answered.
+    response: Option<Result<incoming::Outgoing, types::ErrorCode>>,
 }
 
 impl Http {

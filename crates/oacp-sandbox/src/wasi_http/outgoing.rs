@@ -76,7 +76,7 @@ impl Unsent {
     }
 }
 
-fn name(method: Method) -> String {
+pub(super) fn name(method: Method) -> String {
     match method {
         Method::Get => "GET",
         Method::Head => "HEAD",
@@ -93,13 +93,13 @@ fn name(method: Method) -> String {
 }
 
 #[derive(PartialEq, Eq)]
-enum Sending {
+pub(super) enum Sending {
     Sent,
     Refused,
 }
 
 /// Nothing, if it is no method's name.
-fn is_method(name: &str) -> Option<Sending> {
+pub(super) fn is_method(name: &str) -> Option<Sending> {
     match Request::new(name, "http://localhost/", &[], Vec::new()) {
         Err(RequestError::Method) => None,
         Err(_) => Some(Sending::Refused),
@@ -108,7 +108,7 @@ fn is_method(name: &str) -> Option<Sending> {
 }
 
 /// What `content-length` says. Two that differ, or one in an unusual spelling, are read differently by different programs.
-fn expected_length(headers: &Fields) -> Result<Option<u64>, ErrorCode> {
+pub(super) fn expected_length(headers: &Fields) -> Result<Option<u64>, ErrorCode> {
     let mut lengths = headers.values("content-length");
     let Some(first) = lengths.next() else {
         return Ok(None);
@@ -129,7 +129,7 @@ fn is_authority(text: &str) -> bool {
     !text.is_empty() && is_part(text) && !text.contains(['/', '?', '\\', '@'])
 }
 
-fn is_path(text: &str) -> bool {
+pub(super) fn is_path(text: &str) -> bool {
     (text.is_empty() || text.starts_with(['/', '?'])) && is_part(text)
 }
 

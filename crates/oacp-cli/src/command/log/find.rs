@@ -10,8 +10,10 @@ use oacp::outcome::Outcome;
 use oacp::time::Timestamp;
 use oacp_registry::Query;
 use oacp_registry::index::PAGE_ROWS_MAX;
+use oacp_tlog::proof::TlogProof;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::row::Row;
 use crate::console::{BOLD, Console, DIM};
@@ -230,8 +232,9 @@ async fn page(
 
 #[derive(Args)]
 pub(crate) struct Entry {
-    /// Its index
-    index: u64,
+    /// Its index, or the id of the execution that it states
+    #[arg(value_name = "INDEX|ID", value_parser = named)]
+    entry: Named,
     /// Print the signed envelope that it commits to
     #[arg(long)]
     payload: bool,
@@ -245,12 +248,46 @@ pub(crate) struct Entry {
     read_token: Option<PathBuf>,
 }
 
+/// How an entry is named.
+#[derive(Clone, Copy)]
+enum Named {
+    Index(u64),
+    Execution(ExecutionId),
+}
+
+fn named(text: &str) -> Result<Named, String> {
+    let index = text.parse().map(Named::Index);
+    index
+        .or_else(|_| text.parse().map(Named::Execution))
+        .map_err(|_| "expected an index (a number from 0) or an execution's id".to_owned())
+}
+
+impl Named {
+    fn index(self, reached: &Reached, executor: &Runtime) -> Result<u64, Failure> {
+        match (self, reached) {
+            (Self::Index(index), _) => Ok(index),
+            (Self::Execution(id), Reached::Local(_, log, _)) => {
+                log.index_of(LeafKind::Execution, id)?.ok_or_else(|| {
+                    Failure::unable(format!("the log {} has no execution `{id}`", log.origin()))
+                        .hint("`oacp log find` lists what is there; --registry names another log")
+                })
+            }
+            (Self::Execution(id), Reached::Remote(reader)) => {
+                let proof = executor.block_on(reader.get(&format!("proof/{id}")))?;
+                let proof = TlogProof::parse(&proof)
+                    .or_context(|| format!("the proof that `{}` gave", reader.url()))?;
+                Ok(proof.index())
+            }
+        }
+    }
+}
+
 pub(super) fn entry(arguments: &Entry, home: &Home, console: &Console) -> Result<Exit, Failure> {
     let reached = arguments
         .which
         .reach(arguments.read_token.as_deref(), home)?;
-    let index = arguments.index;
     let executor = runtime::executor()?;
+    let index = arguments.entry.index(&reached, &executor)?;
     if arguments.payload {
         let envelope = match &reached {
             Reached::Local(_, log, _) => registry::payload(log, index)?.to_json(),

@@ -181,6 +181,16 @@ fn tell(sight: &Sight, entries: bool, console: &Console) -> bool {
             ),
             json!({ "odd": "duplicate", "entries": [duplicate.first, duplicate.second], "key_id": duplicate.key_id, "sequence": duplicate.sequence }),
         ),
+        Sight::Unended(unended) => (
+            true,
+            format!(
+                "{RED}odd{RED:#}: entry {} closes the key {}, and what it began at {} was never stated",
+                unended.closed,
+                unended.key_id,
+                entries_of(&unended.begun)
+            ),
+            json!({ "odd": "unended", "entry": unended.closed, "key_id": unended.key_id, "begun": unended.begun }),
+        ),
         Sight::Unexpected { index, leaf } => (
             true,
             format!(
@@ -195,6 +205,18 @@ fn tell(sight: &Sight, entries: bool, console: &Console) -> bool {
         let _ = print(&text, &object, console);
     }
     is_odd
+}
+
+/// `entry 3`, or `entries 3, 5`. What is beyond a few is in the JSON.
+fn entries_of(indexes: &[u64]) -> String {
+    let shown: Vec<_> = indexes.iter().take(5).map(u64::to_string).collect();
+    let noun = if indexes.len() == 1 {
+        "entry"
+    } else {
+        "entries"
+    };
+    let more = if indexes.len() > 5 { ", …" } else { "" };
+    format!("{noun} {}{more}", shown.join(", "))
 }
 
 fn told(look: &Look, console: &Console) -> Result<(), Failure> {
@@ -215,13 +237,20 @@ fn told(look: &Look, console: &Console) -> Result<(), Failure> {
         .age_s
         .map(|age| format!(", {} old", measure::duration(Duration::from_secs(age))))
         .unwrap_or_default();
+    let begun = match look.begun.len() {
+        0 => String::new(),
+        count => format!(
+            ", {count} begun and not ended ({})",
+            entries_of(&look.begun)
+        ),
+    };
     for (key, commitment) in &look.missing {
         let text = format!("{RED}odd{RED:#}: {commitment} by the key {key} is not in the log");
         let object = json!({ "odd": "missing", "key_id": key, "commitment": commitment });
         print(&text, &object, console)?;
     }
     let text = format!(
-        "{style}seen{style:#}: {} of {}, {} new{quorum}{age}",
+        "{style}seen{style:#}: {} of {}, {} new{begun}{quorum}{age}",
         measure::entries(look.to),
         visible(checkpoint.origin()),
         look.to - look.from,
@@ -231,6 +260,7 @@ fn told(look: &Look, console: &Console) -> Result<(), Failure> {
         "size": look.to,
         "root": checkpoint.root().to_string(),
         "new": look.to - look.from,
+        "begun": look.begun,
         "policy_met": match &look.shown.quorum {
             Quorum::NotChecked => Value::Null,
             Quorum::Met { .. } => true.into(),

@@ -1,6 +1,7 @@
 //! `oacp log fsck`: the whole log, read again.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 use clap::Args;
 use oacp_registry::fsck::{self, Severity};
@@ -16,14 +17,16 @@ use crate::registry::Here;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
+    /// Which log it should be, and its witnesses, for a copy without a key [default: the policy beside it]
+    #[arg(long, value_name = "FILE")]
+    log_policy: Option<PathBuf>,
     #[command(flatten)]
     here: Here,
 }
 
 pub(super) fn fsck(arguments: &Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
     let directory = arguments.here.directory(home)?;
-    let verifier = directory.signer_of_existing()?.verifier();
-    let policy = directory.policy()?;
+    let (verifier, policy) = directory.verifier(arguments.log_policy.as_deref())?;
     // Entries first, then payloads: a bar for each.
     let counting: RefCell<Option<(u64, u64, Counting)>> = RefCell::new(None);
     let mut progress = |done: u64, total: u64| {

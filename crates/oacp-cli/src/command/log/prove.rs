@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use oacp::bundle::Bundle;
 use oacp::id::LogOrigin;
-use oacp_gateway::Answered;
-use oacp_tlog::policy::Policy;
+use oacp_gateway::{Answered, RegistryError};
+use oacp_registry::AppendError;
+use oacp_tlog::policy::{Policy, PolicyError};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -73,6 +74,7 @@ pub(super) fn prove(
             "size": added.size,
             "added": added.is_new && unmet.is_none(),
             "policy_met": unmet.is_none(),
+            "witnesses": witnesses(&added, policy),
         }))?;
     } else if unmet.is_none() {
         console.print(&text(&added, policy))?;
@@ -89,25 +91,30 @@ pub(super) fn prove(
     Ok(Exit::Unable)
 }
 
+/// What came of it. Proven is what a quorum of witnesses stands for: a log's own word is a proof of what it says, and of no more.
 fn text(added: &Added, policy: &Policy) -> String {
-    let cosigned = match policy.check(&added.checkpoint) {
-        Ok(met) if !policy.witnesses().is_empty() => format!(
-            ", cosigned by {} of {}",
-            met.witnesses.len(),
-            policy.witnesses().len()
-        ),
-        _ => String::new(),
-    };
-    let what = match added.is_new {
-        true => "proven",
-        false => "nothing added, the bundle has this proof already",
+    let what = match (added.is_new, policy.needs_witnesses()) {
+        (true, true) => "proven",
+        (true, false) => "added a proof",
+        (false, _) => "nothing added, the bundle has this proof already",
     };
     format!(
-        "{what}: entry {} of {} ({}{cosigned})",
+        "{what}: entry {} of {} ({}); witnesses: {} of {}",
         added.index,
         added.checkpoint.origin(),
         measure::entries(added.size),
+        witnesses(added, policy).len(),
+        policy.witnesses().len()
     )
+}
+
+/// Who cosigned the checkpoint of the newest proof.
+fn witnesses(added: &Added, policy: &Policy) -> Vec<String> {
+    match policy.check(&added.checkpoint) {
+        Ok(met) => met.witnesses,
+        Err(PolicyError::NoQuorum { witnesses }) => witnesses,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// The log that is meant: the one that was named, or the one that the bundle says it is for, if this machine knows that.
@@ -194,9 +201,7 @@ async fn newest(bundle: &mut Bundle, opened: &Opened, until: Instant) -> Result<
                     }
                     None => registry.append(envelopes).await.map(drop),
                 }
-                .or_context(|| {
-                    "the bundle's run is not in the log, and cannot be logged".to_owned()
-                })?;
+                .map_err(not_logged)?;
                 was_sent = true;
                 continue;
             }
@@ -206,6 +211,23 @@ async fn newest(bundle: &mut Bundle, opened: &Opened, until: Instant) -> Result<
             return Ok(added);
         }
         sleep(PAUSE.min(left)).await;
+    }
+}
+
+fn not_logged(error: RegistryError) -> Failure {
+    let code = match &error {
+        RegistryError::Refused(refused) => refused.code.as_str(),
+        RegistryError::Append(AppendError::Entry(refused)) => refused.code(),
+        _ => "",
+    };
+    let is_unknown = code == "unknown_key";
+    let what = "the bundle's run is not in the log, and cannot be logged";
+    let failure = Failure::from(anyhow::Error::from(error).context(what));
+    match is_unknown {
+        true => failure.hint(
+            "the log does not know the node that ran it: its operator adds it to --nodes of `oacp log serve`",
+        ),
+        false => failure,
     }
 }
 

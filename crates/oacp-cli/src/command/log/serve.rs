@@ -1,14 +1,16 @@
-//! `oacp log serve`: this machine's log over HTTP, until it is interrupted.
+//! `oacp log serve`: this machine's log, or a copy of another, over HTTP, until it is interrupted.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use oacp::key::PublicKey;
-use oacp_gateway::{ServeOptions, ServerLimits, serve as serve_log};
+use oacp_gateway::{ServeOptions, ServerLimits, serve as serve_log, serve_mirror};
 use oacp_registry::{Log, Pruning};
+use oacp_tlog::checkpoint::SignedCheckpoint;
+use oacp_tlog::limits::NOTE_BYTES_MAX;
 use serde_json::json;
 
 use crate::config::{self, RETENTION_DAYS_MAX};
@@ -17,7 +19,7 @@ use crate::escape::visible;
 use crate::failure::{Exit, Failure, Judge};
 use crate::home::{Home, shown};
 use crate::registry::{self, Directory, Here, prune_older};
-use crate::{measure, node_key, runtime, secret, trust};
+use crate::{file, measure, node_key, runtime, secret, trust};
 
 /// How often it is looked whether payloads are to be pruned.
 const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -42,11 +44,17 @@ pub(crate) struct Arguments {
     /// The way to the witnesses from this configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Serve a copy that `oacp log mirror` makes instead: its checkpoint and tiles, to everybody
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["append_token", "read_token", "nodes", "retention_days", "config", "registry"])]
+    mirror: Option<PathBuf>,
     #[command(flatten)]
     here: Here,
 }
 
 pub(super) fn serve(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
+    if let Some(dir) = &arguments.mirror {
+        return mirror(dir, arguments.listen, console);
+    }
     let egress = match &arguments.config {
         Some(file) => config::Text::read(file)?.for_run()?.egress.options()?,
         None => oacp_egress::Options::default(),
@@ -81,6 +89,43 @@ pub(super) fn serve(arguments: Arguments, home: &Home, console: &Console) -> Res
     console.note("ending");
     drop(cosigning);
     log.settle()?;
+    Ok(Exit::Yes)
+}
+
+/// Serves a copy. It may grow meanwhile: what is read is looked for each time.
+fn mirror(dir: &Path, address: SocketAddr, console: &Console) -> Result<Exit, Failure> {
+    let copied = file::read(&dir.join("checkpoint"), NOTE_BYTES_MAX)
+        .or_context(|| format!("there is no copy of a log in {}", shown(dir)))
+        .or_usage()
+        .or_hint(|| "`oacp log mirror URL DIR` makes one".to_owned())?;
+    let copied = SignedCheckpoint::parse(&copied)
+        .or_context(|| format!("`{}/checkpoint` is damaged", dir.display()))?;
+    let executor = runtime::server()?;
+    let listener = listen(address)?;
+    let url = format!("http://{}", listener.local_addr()?);
+    // Heard before anybody is told that it is there.
+    let ended = runtime::interrupted(executor.handle());
+    if console.json {
+        console.print_json(&json!({
+            "listening": url,
+            "log": copied.origin(),
+            "size": copied.size(),
+            "mirror": dir,
+        }))?;
+    } else {
+        console.print(&format!(
+            "serving a copy of {BOLD}{}{BOLD:#} at {BOLD}{url}{BOLD:#}  {DIM}{}{DIM:#}",
+            visible(copied.origin()),
+            shown(dir)
+        ))?;
+        console.note(&format!(
+            "{} so far; Ctrl-C ends it",
+            measure::entries(copied.size())
+        ));
+    }
+    let (limits, operator) = (ServerLimits::default(), registry::telling(*console));
+    executor.block_on(serve_mirror(listener, dir, limits, operator, ended))?;
+    console.note("ending");
     Ok(Exit::Yes)
 }
 

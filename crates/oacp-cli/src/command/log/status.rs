@@ -1,17 +1,20 @@
 //! `oacp log status`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use oacp::digest::Digest;
 use oacp::leaf::LeafKind;
 use oacp::time::Timestamp;
-use oacp_gateway::{Pending, Spool};
+use oacp_gateway::{Pending, RefusedEntry, Spool};
 use oacp_registry::Count;
 use oacp_tlog::checkpoint::SignedCheckpoint;
 use oacp_tlog::policy::{Policy, PolicyError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::sync::refusals;
 use crate::console::{BOLD, Console, DIM, RED, YELLOW};
 use crate::escape::{visible, visible_lines};
 use crate::failure::{Exit, Failure, Judge};
@@ -28,6 +31,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Log")]
     read_token: Option<PathBuf>,
 }
+
+/// Reasons that are shown of each spool. All are in the JSON.
+const REASONS_SHOWN_MAX: usize = 5;
 
 /// Who says what of the newest checkpoint.
 #[derive(Serialize)]
@@ -65,7 +71,8 @@ pub(super) fn status(
             let given = log
                 .checkpoint()
                 .map(|given| given_out(&given, Some(&policy)));
-            let waiting = waiting(home)?;
+            let mut waiting = waiting(&spools(home)?)?;
+            waiting.retain(|waiting| !waiting.is_empty());
             if console.json {
                 console.print_json(&json!({
                     "log": status.origin,
@@ -76,7 +83,7 @@ pub(super) fn status(
                     "stopped": status.stopped,
                     "checkpoint": given,
                     "entries": counts_object(&status.counts),
-                    "spools": waiting.iter().map(spool_object).collect::<Vec<_>>(),
+                    "spools": waiting.iter().map(Waiting::object).collect::<Vec<_>>(),
                 }))?;
                 return Ok(Exit::Yes);
             }
@@ -95,13 +102,7 @@ pub(super) fn status(
             if let Some(reason) = &status.stopped {
                 text.push_str(&format!("\n  {RED}stopped{RED:#}     {}", visible(reason)));
             }
-            for (url, pending) in &waiting {
-                text.push_str(&format!(
-                    "\n  {YELLOW}spool{YELLOW:#}       {} for {}: oacp log sync",
-                    measure::entries(pending.entries as u64),
-                    visible(url)
-                ));
-            }
+            text.extend(waiting.iter().map(Waiting::text));
             console.print(&text)?;
         }
         Reached::Remote(reader) => {
@@ -144,30 +145,16 @@ pub(super) fn status(
 
 /// What a machine has that logs elsewhere alone.
 fn only_spools(spools: &[(Known, Spool)], console: &Console) -> Result<Exit, Failure> {
-    let mut waiting = Vec::new();
-    for (known, spool) in spools {
-        waiting.push((known.url().to_owned(), spool.pending()?));
-    }
+    let waiting = waiting(spools)?;
     if console.json {
         console.print_json(&json!({
             "log": null,
-            "spools": waiting.iter().map(spool_object).collect::<Vec<_>>(),
+            "spools": waiting.iter().map(Waiting::object).collect::<Vec<_>>(),
         }))?;
         return Ok(Exit::Yes);
     }
-    let mut text = "no log on this machine; it logs elsewhere".to_owned();
-    for (url, pending) in &waiting {
-        let what = match pending.entries {
-            0 => format!("nothing waits for {}", visible(url)),
-            entries => format!(
-                "{} for {}: oacp log sync",
-                measure::entries(entries as u64),
-                visible(url)
-            ),
-        };
-        text.push_str(&format!("\n  {YELLOW}spool{YELLOW:#}       {what}"));
-    }
-    console.print(&text)?;
+    let text: String = waiting.iter().map(Waiting::text).collect();
+    console.print(&format!("no log on this machine; it logs elsewhere{text}"))?;
     Ok(Exit::Yes)
 }
 
@@ -255,18 +242,68 @@ fn counts_object(counts: &[Count]) -> Value {
         .into()
 }
 
-/// What waits for registries elsewhere.
-fn waiting(home: &Home) -> Result<Vec<(String, Pending)>, Failure> {
-    let mut waiting = Vec::new();
-    for (known, spool) in spools(home)? {
-        let pending = spool.pending()?;
-        if pending.entries > 0 {
-            waiting.push((known.url().to_owned(), pending));
-        }
-    }
-    Ok(waiting)
+/// What a registry elsewhere does not have.
+struct Waiting {
+    url: String,
+    pending: Pending,
+    /// What it refused for good, and why.
+    refused: BTreeMap<Digest, RefusedEntry>,
 }
 
-fn spool_object((url, pending): &(String, Pending)) -> Value {
-    json!({ "registry": url, "entries": pending.entries, "bytes": pending.bytes })
+fn waiting(spools: &[(Known, Spool)]) -> Result<Vec<Waiting>, Failure> {
+    let waiting = spools.iter().map(|(known, spool)| {
+        Ok(Waiting {
+            url: known.url().to_owned(),
+            pending: spool.pending()?,
+            refused: spool.refused()?,
+        })
+    });
+    waiting.collect()
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.pending.entries == 0 && self.refused.is_empty()
+    }
+
+    /// Lines, each behind a line feed.
+    fn text(&self) -> String {
+        let url = visible(&self.url);
+        let what = match self.pending.entries {
+            0 => format!("nothing waits for {url}"),
+            entries => format!(
+                "{} for {url}: oacp log sync",
+                measure::entries(entries as u64)
+            ),
+        };
+        let mut text = format!("\n  {YELLOW}spool{YELLOW:#}       {what}");
+        if self.refused.is_empty() {
+            return text;
+        }
+        let count = measure::entries(self.refused.len() as u64);
+        text.push_str(&format!(
+            "\n  {RED}refused{RED:#}     {count} by {url}: oacp log sync --retry-refused, or --drop-refused"
+        ));
+        for (digest, why) in self.refused.iter().take(REASONS_SHOWN_MAX) {
+            let why = why.to_string();
+            text.push_str(&format!(
+                "\n              {}: {}",
+                digest.short(),
+                visible(&why)
+            ));
+        }
+        if self.refused.len() > REASONS_SHOWN_MAX {
+            text.push_str("\n              …");
+        }
+        text
+    }
+
+    fn object(&self) -> Value {
+        json!({
+            "registry": self.url,
+            "entries": self.pending.entries,
+            "bytes": self.pending.bytes,
+            "refused": refusals(&self.refused),
+        })
+    }
 }

@@ -8,6 +8,8 @@ use oacp::capability::{
     special_range,
 };
 
+use oacp::id::ToolName;
+
 use crate::config::{Definitions, RunOptions};
 use crate::failure::Failure;
 
@@ -32,6 +34,9 @@ pub(crate) struct Flags {
     /// Environment variables that may be read, by name; `*` for any characters
     #[arg(long, value_name = "NAME", help_heading = HEADING)]
     allow_env: Vec<String>,
+    /// Registered tools that may be called, by name; each has its own rights
+    #[arg(long, value_name = "NAME", help_heading = HEADING)]
+    allow_tool: Vec<ToolName>,
     /// A secret of the configuration, put into requests outside the sandbox
     #[arg(long, value_name = "NAME", help_heading = HEADING)]
     secret: Vec<SecretName>,
@@ -43,7 +48,7 @@ impl Flags {
     /// # Errors
     ///
     /// Usage: a malformed pattern, with its column; a secret that the configuration does not define.
-    pub(super) fn add_to(
+    pub(crate) fn add_to(
         &self,
         options: &mut RunOptions,
         directory: &GuestPath,
@@ -58,7 +63,10 @@ impl Flags {
         directory: &GuestPath,
         definitions: &Definitions,
     ) -> Result<Capabilities, Failure> {
-        let mut granted = Capabilities::default();
+        let mut granted = Capabilities {
+            tools: self.allow_tool.iter().cloned().collect(),
+            ..Capabilities::default()
+        };
         for text in &self.allow_read {
             let pattern = PathPattern::parse_in(text, directory);
             granted

@@ -39,7 +39,7 @@ fn files_that_are_not_an_index_are_refused_and_left_alone() {
         .add(0, &rows(0..10))
         .unwrap();
     let connection = Connection::open(bench.path()).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     refused("another version");
 
@@ -142,5 +142,43 @@ fn nobody_else_may_read_it() {
     for entry in fs::read_dir(bench.dir.path()).unwrap() {
         let mode = entry.unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_row_that_has_rotted_is_no_answer() {
+    let id: String = execution(8)
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    for change in [
+        format!("id = x'{id}'"),
+        "kind = 3".to_owned(),
+        "pae8 = pae8 + 1".to_owned(),
+        "segment = 1".to_owned(),
+        "offset = offset + 1".to_owned(),
+        "offset = NULL".to_owned(),
+        "sum = sum + 1".to_owned(),
+    ] {
+        let bench = Bench::new();
+        let index = bench.open();
+        index.add(0, &rows(0..20)).unwrap();
+        let connection = Connection::open(bench.path()).unwrap();
+        let sql = format!("UPDATE entry SET {change} WHERE idx = 7");
+        assert_eq!(connection.execute(&sql, []).unwrap(), 1);
+        let refused = |what: &str, answer: Result<(), IndexError>| match answer {
+            Err(IndexError::Unusable { reason }) => assert!(reason.contains("entry 7"), "{reason}"),
+            other => panic!("{change}: {what}: {other:?}"),
+        };
+        refused("by index", index.by_index(7).map(drop));
+        let everything = Query::default();
+        refused("in a page", index.find(&everything).map(drop));
+        index.by_index(6).unwrap().unwrap();
+        // Taking out what was said of it makes it no better.
+        index.prune(0, &[(7, ran(9).place)]).unwrap();
+        index.prune(0, &[]).unwrap();
+        refused("when pruned", index.by_index(7).map(drop));
+        index.by_index(6).unwrap().unwrap();
     }
 }

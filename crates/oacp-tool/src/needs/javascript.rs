@@ -1,0 +1,341 @@
+//! What JavaScript and TypeScript files use.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use oacp::source::{Source, SourcePath};
+
+use super::chain::{self, Chain};
+use super::modules::{JAVASCRIPT_MISSING, NODE};
+use super::token::{self, Kind, Literal, Token};
+use super::{Needs, Place, Wanted};
+
+/// Functions of `oacp.files` that read.
+const READING: [&str; 7] = [
+    "readText",
+    "readBytes",
+    "readJson",
+    "list",
+    "status",
+    "exists",
+    "rename",
+];
+
+/// Functions of `oacp.files` that write at their first argument.
+const WRITING: [&str; 6] = [
+    "write",
+    "append",
+    "create",
+    "makeDirectory",
+    "remove",
+    "rename",
+];
+
+/// Endings that are tried in turn for what is imported without one.
+const ENDINGS: [&str; 10] = [
+    "",
+    ".js",
+    ".mjs",
+    ".ts",
+    ".mts",
+    ".json",
+    "/index.js",
+    "/index.mjs",
+    "/index.ts",
+    "/index.mts",
+];
+
+pub(super) fn scan(source: &Source, needs: &mut Needs) {
+    let files: BTreeMap<&str, (&SourcePath, &[u8])> = source
+        .files()
+        .map(|(path, content)| (path.as_str(), (path, content)))
+        .collect();
+    let mut waiting = vec![source.entry().as_str().to_owned()];
+    let mut seen: BTreeSet<String> = waiting.iter().cloned().collect();
+    while let Some(path) = waiting.pop() {
+        let Some((path, content)) = files.get(path.as_str()) else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(content);
+        let tokens = token::of_javascript(&text);
+        let mut file = File {
+            path,
+            files: &files,
+            aliases: HashMap::new(),
+            beside: Vec::new(),
+        };
+        let rest = file.imports(&tokens, needs);
+        file.uses(&rest, needs);
+        for beside in file.beside {
+            let is_code = !beside.ends_with(".json");
+            if is_code && seen.insert(beside.clone()) {
+                waiting.push(beside);
+            }
+        }
+    }
+}
+
+struct File<'a> {
+    path: &'a SourcePath,
+    files: &'a BTreeMap<&'a str, (&'a SourcePath, &'a [u8])>,
+    /// What an imported name stands for: `oacp.files`.
+    aliases: HashMap<&'a str, String>,
+    beside: Vec<String>,
+}
+
+impl<'a> File<'a> {
+    fn place(&self, line: u32) -> Place {
+        Place::Line {
+            file: self.path.clone(),
+            line,
+        }
+    }
+
+    /// Reads `import … from "…"`, `export … from "…"`, `import "…"`, `import("…")` and `require("…")`; gives what is left.
+    fn imports(&mut self, tokens: &[Token<'a>], needs: &mut Needs) -> Vec<Token<'a>> {
+        let mut rest = Vec::new();
+        let mut skipped = 0;
+        for (at, token) in tokens.iter().enumerate() {
+            if at >= skipped {
+                rest.push(token.clone());
+            }
+            let Kind::Name(word) = token.kind else {
+                continue;
+            };
+            let is_attribute = at > 0 && chain::sign(tokens, at - 1) == Some('.');
+            if is_attribute {
+                continue;
+            }
+            match word {
+                "import" | "export" if chain::name(tokens, at + 1) != Some("type") => {
+                    if let Some((specifier, from)) = specifier(tokens, at + 1) {
+                        if specifier == "oacp" {
+                            self.names(tokens, at + 1, from);
+                        }
+                        self.module(&specifier, token.line, needs);
+                        skipped = from + 1;
+                    }
+                }
+                "require" if chain::sign(tokens, at + 1) == Some('(') => {
+                    if let Some(specifier) = chain::text(tokens, at + 2).and_then(Literal::whole) {
+                        self.module(specifier, token.line, needs);
+                    }
+                }
+                _ => {}
+            }
+        }
+        rest
+    }
+
+    /// Notes what the names of `import { a as b } from "oacp"` and `import * as c from "oacp"` stand for.
+    fn names(&mut self, tokens: &[Token<'a>], from: usize, to: usize) {
+        let mut at = from;
+        while at < to {
+            if chain::sign(tokens, at) == Some('*') {
+                if let Some(alias) = chain::name(tokens, at + 2) {
+                    self.aliases.insert(alias, "oacp".to_owned());
+                }
+                return;
+            }
+            if let Some(name) = chain::name(tokens, at) {
+                let renamed = chain::name(tokens, at + 1) == Some("as");
+                let alias = if renamed {
+                    chain::name(tokens, at + 2)
+                } else {
+                    None
+                };
+                let path = match name {
+                    "default" => "oacp".to_owned(),
+                    _ => format!("oacp.{name}"),
+                };
+                self.aliases.insert(alias.unwrap_or(name), path);
+                at += if renamed { 2 } else { 0 };
+            }
+            at += 1;
+        }
+    }
+
+    fn module(&mut self, specifier: &str, line: u32, needs: &mut Needs) {
+        let place = self.place(line);
+        if specifier == "oacp" {
+            return;
+        }
+        let node = specifier.strip_prefix("node:");
+        let known = NODE
+            .iter()
+            .find(|(name, _)| *name == node.unwrap_or(specifier));
+        if let Some((_, instead)) = known {
+            return needs.cannot(specifier, place, instead);
+        }
+        if node.is_some() {
+            return needs.cannot(specifier, place, "leave it out: there is no Node.js");
+        }
+        if specifier.contains("://") || specifier.starts_with("data:") {
+            let instead = "put the module's file into the source: nothing is fetched";
+            return needs.cannot(specifier, place, instead);
+        }
+        let Some(path) = self.path_of(specifier) else {
+            let instead = "put the package into the source, bundled as one ES module, and import it by its path";
+            return needs.cannot(specifier, place, instead);
+        };
+        let found = ENDINGS
+            .iter()
+            .map(|ending| format!("{path}{ending}"))
+            .find(|file| self.files.contains_key(file.as_str()));
+        match found {
+            Some(file) => self.beside.push(file),
+            None => needs.cannot(specifier, place, "there is no such file in the source"),
+        }
+    }
+
+    /// The path that a specifier names. `None`: it names a package.
+    fn path_of(&self, specifier: &str) -> Option<String> {
+        let mut segments: Vec<&str> = match specifier.strip_prefix('/') {
+            Some(_) => Vec::new(),
+            None if specifier.starts_with("./") || specifier.starts_with("../") => {
+                let mut segments: Vec<_> = self.path.as_str().split('/').collect();
+                segments.pop();
+                segments
+            }
+            None if specifier == "." || specifier == ".." => {
+                let mut segments: Vec<_> = self.path.as_str().split('/').collect();
+                segments.pop();
+                segments
+            }
+            None => return None,
+        };
+        for segment in specifier.split('/') {
+            match segment {
+                "" | "." => {}
+                ".." => drop(segments.pop()),
+                name => segments.push(name),
+            }
+        }
+        Some(segments.join("/"))
+    }
+
+    fn uses(&mut self, tokens: &[Token<'a>], needs: &mut Needs) {
+        let mut sends = None;
+        for chain in chain::chains(tokens) {
+            let path = self.resolved(&chain);
+            let place = self.place(chain.line);
+            let (first, rest) = path.split_once('.').unwrap_or((&path, ""));
+            // `process: 1` names a key; `process.env` is the thing.
+            let is_thing = !chain.is_key || !rest.is_empty();
+            let missing = JAVASCRIPT_MISSING.iter().find(|(name, _)| *name == first);
+            if let Some((_, instead)) =
+                missing.filter(|_| is_thing && !self.aliases.contains_key(first))
+            {
+                needs.cannot(first, place, instead);
+            } else if (first == "fetch" || path == "globalThis.fetch") && chain.is_call {
+                sends.get_or_insert(chain.line);
+            } else if first == "oacp" {
+                used(rest, &chain, place, needs);
+            }
+        }
+        let Some(line) = sends else {
+            return;
+        };
+        let mut found = false;
+        for token in tokens {
+            if let Kind::Text(literal) = &token.kind
+                && let Some(host) = token::host(literal)
+            {
+                found = true;
+                needs.wants(
+                    &host,
+                    self.place(token.line),
+                    Wanted::Network(Some(host.clone())),
+                );
+            }
+        }
+        if !found {
+            needs.wants("fetch", self.place(line), Wanted::Network(None));
+        }
+    }
+
+    fn resolved(&self, chain: &Chain<'_>) -> String {
+        let (first, rest) = chain.names.split_first().unwrap_or((&"", &[]));
+        let mut path = self
+            .aliases
+            .get(*first)
+            .cloned()
+            .unwrap_or_else(|| (*first).to_owned());
+        for name in rest {
+            path.push('.');
+            path.push_str(name);
+        }
+        path
+    }
+}
+
+/// A use of module `oacp`.
+fn used(path: &str, chain: &Chain<'_>, place: Place, needs: &mut Needs) {
+    let first = chain.argument(0, "").and_then(Literal::whole);
+    let (part, function) = path.split_once('.').unwrap_or((path, ""));
+    match part {
+        "tools" if chain.is_call => {
+            let what = named("tools.call", first);
+            needs.wants(&what, place, Wanted::Tool(first.map(str::to_owned)));
+        }
+        "env" => {
+            let key = chain.key.as_ref().and_then(Literal::whole);
+            let name = match function {
+                "" => key,
+                name => Some(name.split_once('.').map_or(name, |(name, _)| name)),
+            };
+            let what = named("env", name);
+            needs.wants(&what, place, Wanted::Env(name.map(str::to_owned)));
+        }
+        "files" if chain.is_call => {
+            let path = first.map(str::to_owned);
+            // Every run has a `/tmp` of its own.
+            if first.is_some_and(|path| path.starts_with("/tmp/")) {
+                return;
+            }
+            let what = named(&format!("files.{function}"), first);
+            if READING.contains(&function) {
+                needs.wants(&what, place.clone(), Wanted::FileRead(path.clone()));
+            }
+            if WRITING.contains(&function) {
+                needs.wants(&what, place, Wanted::FileWrite(path));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn named(function: &str, argument: Option<&str>) -> String {
+    match argument {
+        Some(argument) => format!("{function}({argument:?})"),
+        None => function.to_owned(),
+    }
+}
+
+/// Tokens of one statement that are looked at for where its module is.
+const STATEMENT_TOKENS_MAX: usize = 512;
+
+/// The specifier of a statement that imports, after its first word, and where it stands.
+fn specifier(tokens: &[Token<'_>], start: usize) -> Option<(String, usize)> {
+    let literal = |at: usize| {
+        let whole = chain::text(tokens, at).and_then(Literal::whole);
+        whole.map(|text| (text.to_owned(), at))
+    };
+    if let Some(found) = literal(start) {
+        return Some(found);
+    }
+    if chain::sign(tokens, start) == Some('(') {
+        return literal(start + 1);
+    }
+    for at in start..tokens.len().min(start + STATEMENT_TOKENS_MAX) {
+        match &tokens.get(at)?.kind {
+            Kind::Name("from") if chain::text(tokens, at + 1).is_some() => return literal(at + 1),
+            // Names, braces, commas and stars stand before `from`; anything else is another statement.
+            Kind::Name(
+                "function" | "class" | "const" | "let" | "var" | "async" | "enum" | "interface",
+            ) => return None,
+            Kind::Sign(';' | '(' | '=') | Kind::Text(_) => return None,
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,85 @@
+//! Code as the store keeps it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use oacp::digest::Digest;
+use oacp::json::from_slice;
+use oacp::source::{Source, SourceError, SourcePath};
+use oacp::tool::{Code, Definition};
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Program};
+use crate::limits::{COMPONENT_BYTES_MAX, STORED_SOURCE};
+use crate::package::started_at;
+
+/// A source's files. Where it starts is the definition's to say: the tools of a package share one file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Files {
+    /// Paths, and contents as base64.
+    files: BTreeMap<SourcePath, String>,
+}
+
+pub(super) const fn bytes_max(kind: Kind) -> usize {
+    match kind {
+        Kind::Component => COMPONENT_BYTES_MAX,
+        Kind::Python | Kind::Javascript => STORED_SOURCE.bytes_max,
+    }
+}
+
+pub(super) fn encode(program: &Program) -> Vec<u8> {
+    let source = match program {
+        Program::Component(bytes) => return bytes.clone(),
+        Program::Source(source) => source,
+    };
+    let files = source
+        .files()
+        .map(|(path, content)| (path.clone(), STANDARD.encode(content)))
+        .collect();
+    // Strings by strings; were there an error, nothing would be written that reads as a source.
+    serde_json::to_vec(&Files { files }).unwrap_or_default()
+}
+
+/// The program of a tool. `None`: the bytes are none.
+pub(super) fn decode(kind: Kind, bytes: Vec<u8>, definition: &Definition) -> Option<Program> {
+    let entry = match (kind, &definition.code) {
+        (Kind::Component, _) => return Some(Program::Component(bytes)),
+        (_, Code::Source { entry, .. }) => entry.clone(),
+        (_, Code::Component { .. }) => return None,
+    };
+    let Files { files } = from_slice(&bytes, STORED_SOURCE).ok()?;
+    let files: Option<Vec<_>> = files
+        .into_iter()
+        .map(|(path, content)| Some((path, STANDARD.decode(content).ok()?)))
+        .collect();
+    Source::new(files?, entry).ok().map(Program::Source)
+}
+
+/// The program, started as the definition says. `None`: it is of another kind.
+pub(super) fn started(
+    program: &Program,
+    definition: &Definition,
+) -> Result<Option<Program>, SourceError> {
+    Ok(match (program, &definition.code) {
+        (Program::Source(source), Code::Source { entry, .. }) => {
+            Some(Program::Source(started_at(source, entry)?))
+        }
+        (Program::Component(bytes), Code::Component { .. }) => {
+            Some(Program::Component(bytes.clone()))
+        }
+        _ => None,
+    })
+}
+
+/// Whether the program is the one that the definition says.
+pub(super) fn is_of(program: &Program, definition: &Definition) -> bool {
+    match (program, &definition.code) {
+        (Program::Source(source), Code::Source { sha256, entry }) => {
+            source.entry() == entry && source.hash() == *sha256
+        }
+        (Program::Component(bytes), Code::Component { sha256, .. }) => Digest::of(bytes) == *sha256,
+        _ => false,
+    }
+}

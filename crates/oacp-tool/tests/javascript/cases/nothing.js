@@ -1,0 +1,3 @@
+/** Not exported. */
+function helper() {}
+export const answer = 42;

@@ -1,0 +1,5 @@
+/** How to travel. */
+export default interface Options {
+  /** Not on motorways. */
+  slow?: boolean;
+}

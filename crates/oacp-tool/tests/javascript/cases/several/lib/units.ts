@@ -1,0 +1,2 @@
+export type Unit = "km" | "mi";
+export const convert = (value: number, unit: Unit) => value;

@@ -1,0 +1,3 @@
+/** Broken. */
+export function broken(a {
+}
