@@ -103,14 +103,8 @@ fn register(add: &Add, home: &Home, console: &Console) -> Result<Exit, Failure> 
         concurrency: add.concurrency,
     };
     limits.check().or_usage()?;
-    let package = described(
-        &add.path,
-        add.entry.as_ref(),
-        add.name.as_ref(),
-        home,
-        console,
-    )
-    .map_err(|failure| failure.with_place(&add.path.display().to_string()))?;
+    let (entry, name) = (add.entry.as_ref(), add.name.as_ref());
+    let package = described(&add.path, entry, name, home, console)?;
     tick(console, "schema", &names(&package));
     tell_rights(&package, &granted.capabilities, console);
     tick(

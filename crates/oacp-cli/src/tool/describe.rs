@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::agent::{self, Given};
 use crate::console::Console;
-use crate::escape::visible;
+use crate::escape::{visible, visible_lines};
 use crate::failure::{Failure, Judge};
 use crate::file;
 use crate::progress::Loading;
@@ -117,7 +117,9 @@ pub(crate) fn describe(
     };
     let described = match kind {
         Language::Python => of_python(&source, engine, languages, executor, console)?,
-        Language::JavaScript => javascript::describe(&source).map_err(|error| refused(&error))?,
+        Language::JavaScript => {
+            javascript::describe(&source).map_err(|error| refused(&error, console))?
+        }
     };
     let functions = described.offers.iter().map(|offer| offer.function.clone());
     let name = named(functions.collect())?;
@@ -213,23 +215,23 @@ fn of_python(
         ))
         .hint("the file is run once, without any right, to read its signatures: what it does outside of functions must need none"));
     }
-    python::answer(source, &run.output).map_err(|error| refused(&error))
+    python::answer(source, &run.output).map_err(|error| refused(&error, console))
 }
 
-/// Every reason on a line of its own, with what to write instead.
-fn refused(error: &DescribeError) -> Failure {
-    let reasons: Vec<String> = error.remarks.iter().map(line).collect();
-    Failure::usage(format!(
-        "it cannot be registered:\n  {}",
-        reasons.join("\n  ")
-    ))
+/// Every reason is told on a line of its own.
+fn refused(error: &DescribeError, console: &Console) -> Failure {
+    for remark in &error.remarks {
+        console.say(&line(remark));
+    }
+    let count = crate::measure::plural(error.remarks.len() as u64, "reason");
+    Failure::usage(format!("it cannot be registered, for {count}"))
 }
 
-/// A remark with its fix.
+/// A remark with its fix, which may have several lines.
 pub(crate) fn line(remark: &Remark) -> String {
     let mut text = visible(&remark.to_string()).to_string();
     if let Some(fix) = &remark.fix {
-        text.push_str(&format!("\n    fix: {}", visible(fix)));
+        text.push_str(&format!("\n{}", visible_lines(fix, "    ")));
     }
     text
 }

@@ -26,5 +26,6 @@ mod run;
 mod runs;
 mod secrets;
 mod session;
+mod tool;
 mod verify;
 mod witness;
