@@ -263,12 +263,9 @@ impl Bundle {
                 .try_for_each(|content| require(content.sha256))?;
         }
         // A child names its own.
-        let of_children = |digest| {
-            let mut children = self.children.iter();
-            children.any(|child| child.blobs.contains_key(digest))
-        };
-        let mut blobs = self.blobs.keys();
-        match blobs.find(|digest| !named.contains(digest) && !of_children(digest)) {
+        let children = self.children.iter();
+        named.extend(children.flat_map(|child| child.blobs.keys()).copied());
+        match self.blobs.keys().find(|digest| !named.contains(digest)) {
             Some(digest) => Err(Refusal::BlobUnreferenced { digest: *digest }),
             None => self.check_sizes(&shown),
         }

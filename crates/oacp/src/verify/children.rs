@@ -62,10 +62,10 @@ impl Bundle {
             if !is_answer(call, of_child, contents.copied()) {
                 return Err(Refusal::OtherAnswer { index });
             }
-            let definition = self
-                .tools
-                .iter()
-                .find(|tool| tool.name.as_ref() == call.tool);
+            // Sorted by name, as parsing has seen.
+            let by_name = |tool: &Definition| tool.name.as_ref().cmp(call.tool.as_str());
+            let definition = self.tools.binary_search_by(by_name);
+            let definition = definition.ok().and_then(|index| self.tools.get(index));
             if definition.is_some_and(|definition| !is_code(definition, of_child)) {
                 return Err(Refusal::OtherCode { index });
             }
