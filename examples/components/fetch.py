@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 TARGET = HERE.parent.parent / "target" / "components"
 
 
-def from_pypi(package, version):
+def from_pip(package, version):
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
                         "--python-version=3.14", "--dest", directory, f"{package}=={version}"], check=True)
@@ -20,7 +20,7 @@ def from_pypi(package, version):
         return wheel.read_bytes()
 
 
-def from_crates(package, version):
+def from_cargo(package, version):
     """`cargo info` brings a crate's archive into cargo's own cache, without its dependencies."""
     subprocess.run(["cargo", "info", "--quiet", f"{package}@{version}"], check=True, cwd="/", stdout=subprocess.DEVNULL)
     cache = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) / "registry" / "cache"
@@ -47,7 +47,7 @@ def main():
             continue
         source = entry["registry"], entry["package"], entry["version"]
         if source not in archives:
-            archives[source] = {"pypi": from_pypi, "crates.io": from_crates}[source[0]](*source[1:])
+            archives[source] = {"pip": from_pip, "cargo": from_cargo}[source[0]](*source[1:])
         data = member(archives[source], entry["path"])
         if hashlib.sha256(data).hexdigest() != entry["sha256"]:
             sys.exit(f"{entry['name']}: {source[1]} {source[2]} holds other bytes than the manifest's")
