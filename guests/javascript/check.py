@@ -442,6 +442,16 @@ class Checker:
             run.environment = {"USER": user}
             run.run({"a.mjs": b'import { env } from "oacp"; export const run = () => env.USER;'}, "a.mjs")
             self.check("an instance's second run has its own environment", run.result == json.dumps(user), run.result)
+        run = Run(self.engine, self.component, FILES, ENVIRONMENT)
+        source = {
+            "count.mjs": b"let n = 0; export const next = () => ++n;",
+            "a.mjs": b'import { next } from "./count.mjs"; let own = 0; export const run = () => [next(), ++own];',
+            "b.mjs": b'import { next } from "./count.mjs"; export const run = async () => next();',
+            "broken.mjs": b'import { next } from "./count.mjs"; next(); throw new Error("not today");',
+        }
+        for entry, wanted in (("a.mjs", "[1,1]"), ("b.mjs", "2"), ("a.mjs", "[3,2]"), ("broken.mjs", None), ("b.mjs", "5")):
+            run.run(source, entry)
+            self.check(f"an instance keeps what its files know: {entry}", run.result == wanted, run.result or run.error.message)
 
         examples = ROOT / "examples" / "javascript"
         for path in sorted(examples.glob("*.input.json")):

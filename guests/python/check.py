@@ -299,6 +299,20 @@ class Checker:
         run = self.run({"pkg/__init__.py": b"", "pkg/agent.py": b"from . import util\ndef run(i): return [util.V, __name__]", "pkg/util.py": b"V = 1"}, "pkg/agent.py")
         self.check("relative imports", run.result == '[1,"pkg.agent"]', run.error)
 
+        run = host.Run(self.engine, self.component, tools=TOOLS)
+        kept = {
+            "count.py": b"n = 0\ndef up():\n    global n\n    n += 1\n    return n\n",
+            "a.py": b"import count, json\nown = 0\ndef run(i):\n    global own\n    own += 1\n    return [count.up(), own, json.MINE]",
+            "b.py": b"def run(i):\n    import count\n    return count.up()",
+            "broken.py": b"import count\ncount.up()\nraise ValueError('not today')\ndef run(i): return i",
+            "json.py": b"MINE = True\n",
+        }
+        for entry, wanted in (("a.py", "[1,1,true]"), ("b.py", "2"), ("a.py", "[3,2,true]"), ("broken.py", None), ("broken.py", None), ("b.py", "6")):
+            run.run(kept, entry)
+            self.check(f"an instance keeps what its files know: {entry}", run.result == wanted, run.result or run.error.message)
+        run.run({**kept, "count.py": b"def up(): return 'other'"}, "b.py")
+        self.check("and forgets it with other files", run.result == '"other"', run.result or run.error.message)
+
         run = self.run("import logging, sys\nlog = logging.getLogger('my')\ndef run(i):\n    print('a'); print('b', file=sys.stderr); print('c', end='')\n"
                        "    logging.debug('no'); logging.info('d'); log.error('e')")
         wanted = [("info", "a"), ("warning", "b"), ("info", "d"), ("error", "my: e"), ("info", "c")]

@@ -31,8 +31,11 @@ static struct {
 } hooks;
 
 static abi_string source_entry;
+/* The function that was chosen; undefined for a plain script. */
 static JSValue agent_entry;
-static bool has_run;
+/* Of each file that was an entry, by its path, the function: it is evaluated once, and keeps its state. */
+static JSValue entries;
+static bool has_run, is_script;
 static abi_outcome outcome;
 
 EXPORT("cabi_realloc")
@@ -216,9 +219,17 @@ static JSValue run_agent(abi_string input)
         return agent_entry;
     if (JS_IsUndefined(agent_entry)) {
         bool idle = false;
+        is_script = true;
         if (!loop(&idle))
             return JS_EXCEPTION;
         return call(hooks.output, 0, NULL);
+    }
+    {
+        JSAtom path = JS_NewAtomLen(context, source_entry.data, source_entry.len);
+        int kept = JS_SetProperty(context, entries, path, JS_DupValue(context, agent_entry));
+        JS_FreeAtom(context, path);
+        if (kept < 0)
+            return JS_EXCEPTION;
     }
     result = call(hooks.invoke, 1, (JSValue[]){ JS_DupValue(context, agent_entry) });
     if (JS_IsException(result) || !loop(NULL))
@@ -226,7 +237,7 @@ static JSValue run_agent(abi_string input)
     return call(hooks.encode, 0, NULL);
 }
 
-/* A further run in the same instance: the agent is there already, with the state it left. */
+/* A further run of an entry in the same instance: it is there already, with the state it left. */
 static JSValue run_again(abi_string input)
 {
     JSValue begin[] = { JS_NewStringLen(context, input.data, input.len) };
@@ -310,9 +321,9 @@ static bool same(abi_string a, abi_string b)
     return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
-static bool same_source(const abi_file *files, size_t count, abi_string entry)
+static bool same_files(const abi_file *files, size_t count)
 {
-    if (count != oacp_source.count || !same(entry, source_entry))
+    if (count != oacp_source.count)
         return false;
     for (size_t i = 0; i < count; i++)
         if (!same(files[i].path, oacp_source.files[i].path) || !same(files[i].content, oacp_source.files[i].content))
@@ -338,17 +349,32 @@ abi_outcome *run(abi_file *files, size_t count, char *entry, size_t entry_len, c
         oacp_source = (source_files){ files, count };
         source_entry = name;
         json = run_agent(text);
-    } else if (same_source(files, count, name) && JS_IsFunction(context, agent_entry)) {
+    } else if (same_files(files, count) && !is_script) {
+        JSAtom path = JS_NewAtomLen(context, name.data, name.len);
+        JSValue known = JS_GetProperty(context, entries, path);
+        JS_FreeAtom(context, path);
         for (size_t i = 0; i < count; i++) {
             discard(files[i].path);
             discard(files[i].content);
         }
         if (count)
             free(files);
-        discard(name);
-        json = run_again(text);
+        JS_FreeValue(context, agent_entry);
+        agent_entry = JS_UNDEFINED;
+        if (!reserve)
+            reserve = malloc(RESERVE_BYTES);
+        if (JS_IsFunction(context, known)) {
+            agent_entry = known;
+            discard(name);
+            json = run_again(text);
+        } else {
+            JS_FreeValue(context, known);
+            discard(source_entry);
+            source_entry = name;
+            json = run_agent(text);
+        }
     } else {
-        json = JS_ThrowTypeError(context, "an instance runs one agent, and a plain script only once");
+        json = JS_ThrowTypeError(context, "an instance runs one source, and a plain script only once");
     }
     discard(text);
     if (!JS_IsException(json)) {
@@ -467,6 +493,7 @@ const char *initialize(const abi_file *files, size_t count)
     JS_SetGCThreshold(runtime, GC_BYTES_MIN);
     oacp_source = (source_files){ NULL, 0 };
     agent_entry = JS_UNDEFINED;
+    entries = JS_NewObjectProto(context, JS_NULL);
     /* The boot modules' text stays out of the image. */
     for (size_t i = 0; i < count; i++) {
         wipe(files[i].content.data, files[i].content.len);

@@ -372,10 +372,15 @@ _hidden = {}
 
 
 def place(files, entry):
-    """Puts an agent's files where imports look; returns the entry's (module name, is a package)."""
-    if agent.files:
-        _forget()
-    agent.fill(files)
+    """Puts an agent's files where imports look; returns the entry's (module name, is a package).
+
+    A further run of the same files finds what the earlier ones imported, with the state that they left it in.
+    """
+    is_further = bool(agent.files) and agent.files == dict(files)
+    if not is_further:
+        if agent.files:
+            _forget()
+        agent.fill(files)
 
     directory, _, name = entry.rpartition("/")
     name = name.removesuffix(".py")
@@ -396,7 +401,7 @@ def place(files, entry):
     sys.path[:] = [*roots, BUNDLE]
 
     # The standard library is in sys.modules already; a file of the agent's comes before it.
-    if len(agent.files) > 1:
+    if len(agent.files) > 1 and not is_further:
         for root in roots:
             for own, is_directory in agent.entries.get(root, {}).items():
                 own = own if is_directory else own.removesuffix(".py")
@@ -420,6 +425,12 @@ def _forget():
 
 def _has_modules(directory):
     return f"{directory}/__init__.py" in agent.files
+
+
+def kept(name, path):
+    """The module that an earlier run made of the entry `path`, or None."""
+    module = sys.modules.get(name)
+    return module if module and _is_from_source(module) and module.__file__ == path else None
 
 
 def _is_from_source(module):

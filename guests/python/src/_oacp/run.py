@@ -48,14 +48,7 @@ def _run(source, input):
 
 
 def _run_agent(names, code, name, is_package, path, input):
-    parent = name.rpartition(".")[0]
-    if parent:
-        __import__(parent)
-    module = _module(name, path, is_package)
-    sys.modules[name] = module
-    if parent:
-        setattr(sys.modules[parent], name.rpartition(".")[2], module)
-    exec(code, module.__dict__)
+    module = files.kept(name, path) or _executed(name, code, is_package, path)
     function = entry.choose(module, names, path)
     # json.loads refuses nothing that the host let through, so an error here is the agent's own.
     result = function(json.loads(input)) if entry.takes_input(function) else function()
@@ -68,6 +61,22 @@ def _run_agent(names, code, name, is_package, path, input):
     except (TypeError, ValueError) as error:
         failed = report.failure(f"{type(error).__name__}: {error}")
     raise Err(failed)
+
+
+def _executed(name, code, is_package, path):
+    parent = name.rpartition(".")[0]
+    if parent:
+        __import__(parent)
+    module = _module(name, path, is_package)
+    sys.modules[name] = module
+    if parent:
+        setattr(sys.modules[parent], name.rpartition(".")[2], module)
+    try:
+        exec(code, module.__dict__)
+    except BaseException:
+        sys.modules.pop(name, None)  # a further run begins it anew
+        raise
+    return module
 
 
 def _run_script(code, path, input):
