@@ -28,12 +28,13 @@ use oacp_tlog::proof::TlogProof;
 use thiserror::Error;
 
 use crate::call::{Agent, Call};
+use crate::instances::{Living, Place};
 use crate::logging::{Entered, Logged, Place as LogPlace, put};
 use crate::node::{Node, Sandbox, SignError, Signed};
 use crate::outside::{now, random};
 use crate::registry::{Answered, RegistryError};
 use crate::statement::{Known, tool_calls};
-use crate::tools::{self, Bound, Called, Family};
+use crate::tools::{self, Bound, Called, Family, Stack};
 
 /// Statements that are handed to the log at once: of a run that called more tools, several times as many.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -124,9 +125,9 @@ pub async fn execute(
 ) -> Result<Execution, ExecuteError> {
     let level = authorize(node, &call)?;
     let family = Family::of(node, &call, level);
-    let prepared = Prepared::new(&family, call, level, None, 0)?;
+    let prepared = Prepared::new(&family, call, level, None, &Stack::default())?;
     let announced = announce(node, sandbox, &prepared).await?;
-    let (mut attested, delegated) = run_and_sign(node, sandbox, prepared).await?;
+    let (mut attested, delegated) = run_and_sign(node, sandbox, prepared, None).await?;
     let logged = match delegated {
         Ok(delegated) => {
             attested.delegated = delegated;
@@ -157,13 +158,13 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// `depth` counts the tools between the caller from outside and this one.
+    /// `stack`: the tools between the caller from outside and this one.
     pub(crate) fn new(
         family: &Arc<Family>,
         mut call: Call,
         level: Level,
         parent: Option<ExecutionId>,
-        depth: usize,
+        stack: &Stack,
     ) -> Result<Self, ExecuteError> {
         let (node, begun) = (&family.node, now());
         let execution_id = ExecutionId::new(begun.unix_ms().unsigned_abs(), fresh()?);
@@ -175,7 +176,7 @@ impl Prepared {
         };
         let called = Called::default();
         let tools = std::mem::take(&mut call.tools);
-        call.tools = tools::functions(tools, &granted, family, execution_id, depth, &called);
+        call.tools = tools::functions(tools, &granted, family, execution_id, stack, &called);
         let known = Known::new(execution_id, &call, &grant, level, node, &granted, parent);
         let (input, agent) = (call.input.clone(), call.agent.clone());
         Ok(Self {
@@ -230,14 +231,16 @@ impl Attested {
     }
 }
 
-/// Runs, states and signs; and the sandbox's delegation is logged meanwhile, before its key is used.
+/// Runs, states and signs; and the sandbox's delegation is logged meanwhile, before its key is used. In the instance at `place`, if there is
+/// one, which then stays there.
 pub(crate) async fn run_and_sign(
     node: &Node,
     sandbox: &Sandbox,
     prepared: Prepared,
+    mut place: Option<&mut Place>,
 ) -> Result<(Attested, Result<Option<Entered>, RegistryError>), ExecuteError> {
     let Prepared {
-        known,
+        mut known,
         job,
         input,
         agent,
@@ -245,7 +248,17 @@ pub(crate) async fn run_and_sign(
         granted,
         called,
     } = prepared;
-    let run = oacp_sandbox::run(node.engine(), job);
+    let living = place.as_mut().and_then(|place| place.take());
+    known.instance = place.is_some().then(|| Living::claim(living.as_ref()));
+    let mut instance = living.map(Living::into_instance);
+    let is_kept = place.is_some();
+    let run = async {
+        if is_kept {
+            oacp_sandbox::run_in(&mut instance, node.engine(), job).await
+        } else {
+            oacp_sandbox::run(node.engine(), job).await
+        }
+    };
     let (run, delegated) = tokio::join!(run, delegated(node, sandbox));
     let run = run?;
     let children = called.take();
@@ -257,6 +270,9 @@ pub(crate) async fn run_and_sign(
         .filter_map(|call| call.tool.parse().ok())
         .collect();
     let signed = sandbox.sign(|place| known.statement(sandbox, &run, calls, place).to_payload())?;
+    if let (Some(place), Some(claim), Some(instance)) = (place, &known.instance, instance) {
+        **place = Some(Living::after(instance, claim, known.execution_id()));
+    }
     let mut bundle = Bundle::new(signed.envelope.clone(), sandbox.delegation().clone())
         .with_input(input.into_bytes())
         .with_output(run.output.clone())

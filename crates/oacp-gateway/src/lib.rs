@@ -22,6 +22,7 @@ mod chain;
 mod cosigning;
 mod execute;
 mod following;
+mod instances;
 mod logging;
 mod mirror;
 mod monitor;

@@ -20,6 +20,7 @@ use thiserror::Error;
 use tokio::sync::OnceCell;
 
 use crate::chain::{Counter, CounterError};
+use crate::instances::Instances;
 use crate::logging::{Entered, Logged, Logging};
 use crate::outside::{now, random};
 use crate::registry::{Answered, RegistryError};
@@ -59,6 +60,8 @@ pub struct Node {
     pub(crate) options: Arc<NodeOptions>,
     /// Of each tool, by its digest: a sandbox that no other shares.
     tools: Arc<Mutex<BTreeMap<Digest, Arc<Sandbox>>>>,
+    /// Of tools whose instances are kept from run to run.
+    pub(crate) instances: Arc<Instances>,
 }
 
 /// A sandbox: an id, a key that lives in memory only, and the order of its statements.
@@ -119,6 +122,7 @@ impl Node {
         Self {
             options: Arc::new(options),
             tools: Arc::default(),
+            instances: Arc::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! From a verified bundle to its re-execution.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oacp::Verified;
@@ -23,13 +24,25 @@ pub async fn re_execute(
     patience: Patience,
     progress: &dyn Fn(Progress),
 ) -> ReplayVerdict {
+    let calls_before = verified
+        .statement()
+        .instance
+        .map_or(0, |instance| instance.calls_before);
+    if calls_before > 0 {
+        return ReplayVerdict::Unverifiable {
+            reason: format!(
+                "its instance had {calls_before} calls before, which are not in the bundle"
+            ),
+        };
+    }
     match claim(verified, engine, languages, progress) {
         Ok(claim) => oacp_sandbox::replay(engine, claim, patience).await,
         Err(reason) => ReplayVerdict::Unverifiable { reason },
     }
 }
 
-/// [`re_execute`] of the bundle and of every execution that it called and whose bundle it holds. Each is tried, whatever came of the others.
+/// [`re_execute`] of the bundle and of every execution that it called and whose bundle it holds. Each is tried, whatever came of the others;
+/// but of the calls of one instance, which remembers, none says anything after one that was not confirmed.
 pub async fn re_execute_all(
     verified: &Verified,
     engine: &Engine,
@@ -37,13 +50,95 @@ pub async fn re_execute_all(
     patience: Patience,
     progress: &dyn Fn(Progress),
 ) -> Replayed {
-    let verdict = re_execute(verified, engine, languages, patience.clone(), progress).await;
-    let mut children = Vec::with_capacity(verified.children().len());
-    for child in verified.children() {
-        let replayed = re_execute_all(child, engine, languages, patience.clone(), progress);
-        children.push(Box::pin(replayed).await);
+    let mut all = Vec::new();
+    collect(verified, &mut all);
+    let mut verdicts: Vec<Option<ReplayVerdict>> = vec![None; all.len()];
+    for calls in instances(&all) {
+        let mut claims = Vec::with_capacity(calls.len());
+        let mut lacking = None;
+        for execution in calls.iter().filter_map(|index| all.get(*index)) {
+            match claim(execution, engine, languages, progress) {
+                Ok(claim) => claims.push(claim),
+                Err(reason) => {
+                    lacking = Some(reason);
+                    break;
+                }
+            }
+        }
+        let replayed = oacp_sandbox::replay_calls(engine, claims, patience.clone()).await;
+        let mut replayed = replayed.into_iter();
+        for index in calls {
+            let verdict = replayed.next().unwrap_or_else(|| {
+                let before = || "a call before it, of the same instance, cannot be made again";
+                let reason = lacking.take().unwrap_or_else(|| before().to_owned());
+                ReplayVerdict::Unverifiable { reason }
+            });
+            if let Some(place) = verdicts.get_mut(index) {
+                *place = Some(verdict);
+            }
+        }
     }
-    Replayed { verdict, children }
+    let mut verdicts = verdicts.into_iter().map(|verdict| {
+        verdict.unwrap_or_else(|| ReplayVerdict::Unverifiable {
+            reason: "the calls that its instance had before are not in the bundle".to_owned(),
+        })
+    });
+    tree(verified, &mut verdicts)
+}
+
+/// An execution, and then those that it called.
+fn collect<'a>(verified: &'a Verified, all: &mut Vec<&'a Verified>) {
+    all.push(verified);
+    for child in verified.children() {
+        collect(child, all);
+    }
+}
+
+/// In the same order.
+fn tree(verified: &Verified, verdicts: &mut impl Iterator<Item = ReplayVerdict>) -> Replayed {
+    let missing = || ReplayVerdict::Unverifiable {
+        reason: String::new(),
+    };
+    Replayed {
+        verdict: verdicts.next().unwrap_or_else(missing),
+        children: verified
+            .children()
+            .iter()
+            .map(|child| tree(child, verdicts))
+            .collect(),
+    }
+}
+
+/// The calls of each instance, in their order from its first on. A call whose predecessors are not all there is in none; so is a second one that
+/// claims to follow the same call.
+fn instances(all: &[&Verified]) -> Vec<Vec<usize>> {
+    let mut following = BTreeMap::new();
+    let mut first = Vec::new();
+    for (index, execution) in all.iter().enumerate() {
+        let claim = execution.statement().instance.as_ref();
+        match claim.and_then(|claim| claim.previous) {
+            None => first.push(index),
+            Some(previous) => {
+                following.entry(previous).or_insert(index);
+            }
+        }
+    }
+    let calls = first.into_iter().map(|first| {
+        let mut calls = vec![first];
+        let mut last = all.get(first);
+        while let Some(next) = last.and_then(|last| {
+            let last = last.statement();
+            let next = following.get(&last.execution_id).copied()?;
+            let claim = all.get(next)?.statement().instance?;
+            let before = last.instance.map(|claim| claim.calls_before)?;
+            (claim.calls_before == before + 1).then_some(next)
+        }) {
+            calls.push(next);
+            last = all.get(next);
+        }
+        calls
+    });
+    calls.collect()
 }
 
 fn claim(

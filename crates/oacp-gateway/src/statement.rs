@@ -10,7 +10,8 @@ use oacp::id::{Audience, ExecutionId, Nonce, Principal, ToolName};
 use oacp::recording::SaltKey;
 use oacp::source::SourcePath;
 use oacp::statement::{
-    ExecutionStatement, GrantClaim, Level, Reexecutable, Resources, RuntimeClaim, ToolCall,
+    ExecutionStatement, GrantClaim, InstanceClaim, Level, Reexecutable, Resources, RuntimeClaim,
+    ToolCall,
 };
 use oacp::tool::ExportName;
 use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, Run, execution_configuration};
@@ -41,6 +42,8 @@ pub(crate) struct Known {
     metered: bool,
     /// Digest of what the node allows at most.
     ceiling: Digest,
+    /// Which call of an instance that outlives it.
+    pub(crate) instance: Option<InstanceClaim>,
 }
 
 impl Known {
@@ -70,6 +73,7 @@ impl Known {
             runtime: runtime(&call.agent, &call.limits),
             metered: node.engine().meter() == Meter::Fuel,
             ceiling: node.options.allowed.digest(),
+            instance: None,
         }
     }
 
@@ -117,7 +121,7 @@ impl Known {
             agent_hash: self.agent_hash,
             agent_entry: self.agent_entry.clone(),
             export: self.export.clone(),
-            instance: None,
+            instance: self.instance,
             tool_hashes: self.tool_hashes.clone(),
             input_hash: self.input_hash,
             output_hash: Digest::of(&run.output),

@@ -20,11 +20,13 @@ use oacp_egress::SecretValue;
 use oacp_sandbox::{
     Cancel, Limits, LogLine, Observer, ToolArguments, ToolFailure, ToolFailureCode, Tools,
 };
+use oacp_tool::manifest::Instance;
 use oacp_tool::schema::{Schema, SchemaError};
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::call::{Agent, Call};
 use crate::execute::{Attested, Prepared, run_and_sign};
+use crate::instances::{InstanceKey, Instances, Place};
 use crate::node::Node;
 use crate::operator::chain;
 
@@ -69,6 +71,10 @@ pub struct ToolOptions {
     pub result_bytes_max: usize,
     /// Calls at once; the others wait.
     pub concurrency: usize,
+    /// How long an instance lives, and with it what it remembers.
+    pub instance: Instance,
+    /// The pin of the package that it is of, whose tools share such an instance.
+    pub package: Digest,
     /// To which its relative paths are relative.
     pub working_directory: GuestPath,
     /// Environment variables that may be granted.
@@ -176,6 +182,15 @@ impl BoundTool {
                 .map_err(schema)?,
             agent: (self.load)()?,
         };
+        if self.options.instance != Instance::PerCall {
+            let program = loaded.agent.program();
+            if !program.can_be_kept(loaded.agent.export()) {
+                let name = &self.definition.name;
+                return Err(LoadError::Unavailable(format!(
+                    "`{name}` is a command or an HTTP handler, whose instance ends with its call: register it with `--instance per_call`"
+                )));
+            }
+        }
         if loaded.agent.hash() != code.sha256() {
             let found = loaded.agent.hash();
             return Err(LoadError::Changed(format!(
@@ -266,8 +281,32 @@ struct Caller {
     family: Arc<Family>,
     execution: ExecutionId,
     called: Called,
-    /// How many tools stand between it and the outside.
-    depth: usize,
+    stack: Stack,
+    /// Of the tools whose instances live as long as this execution.
+    instances: Instances,
+}
+
+/// The tools between the caller from outside and an execution.
+#[derive(Clone, Default)]
+pub(crate) struct Stack(Vec<Arc<BoundTool>>);
+
+impl Stack {
+    fn and(&self, tool: &Arc<BoundTool>) -> Self {
+        let mut stack = self.clone();
+        stack.0.push(Arc::clone(tool));
+        stack
+    }
+
+    /// Whether a call of the tool would wait for one that waits for it.
+    fn is_waited_for(&self, tool: &Arc<BoundTool>) -> bool {
+        let calls = self.0.iter().filter(|other| Arc::ptr_eq(other, tool));
+        let is_kept = |other: &&Arc<BoundTool>| {
+            other.options.instance == Instance::Kept
+                && other.options.package == tool.options.package
+        };
+        calls.count() >= tool.options.concurrency.max(1)
+            || tool.options.instance == Instance::Kept && self.0.iter().any(|other| is_kept(&other))
+    }
 }
 
 /// The functions that the agent is given, with one for each bound tool that it was granted.
@@ -276,14 +315,15 @@ pub(crate) fn functions(
     granted: &Bound,
     family: &Arc<Family>,
     execution: ExecutionId,
-    depth: usize,
+    stack: &Stack,
     called: &Called,
 ) -> Tools {
     let caller = Arc::new(Caller {
         family: Arc::clone(family),
         execution,
         called: called.clone(),
-        depth,
+        stack: stack.clone(),
+        instances: Instances::default(),
     });
     granted.0.iter().fold(tools, |tools, (name, tool)| {
         let (caller, tool) = (Arc::clone(&caller), Arc::clone(tool));
@@ -309,8 +349,12 @@ impl Caller {
             let message = format!("tool `{name}` does not take these arguments: {violations}");
             return Err(failure(ToolFailureCode::BadArguments, message));
         }
-        if self.depth >= TOOL_DEPTH_MAX {
+        if self.stack.0.len() >= TOOL_DEPTH_MAX {
             let message = format!("tools call tools at most {TOOL_DEPTH_MAX} deep");
+            return Err(failure(ToolFailureCode::Limit, message));
+        }
+        if self.stack.is_waited_for(tool) {
+            let message = format!("tool `{name}` calls itself, and would wait for itself");
             return Err(failure(ToolFailureCode::Limit, message));
         }
         if !self.family.has_room() {
@@ -321,7 +365,18 @@ impl Caller {
         }
         // It is never closed.
         let _turn = tool.turns.acquire().await;
-        let attested = self.run(tool, loaded.agent.clone(), arguments.text).await?;
+        let mut place = self.place(tool).await;
+        let run = self.run(tool, loaded.agent.clone(), arguments.text, place.as_mut());
+        let attested = match run.await {
+            Ok(attested) => attested,
+            Err(failure) => {
+                // What it remembers of a call that nobody can repeat is worth nothing.
+                if let Some(place) = &mut place {
+                    **place = None;
+                }
+                return Err(failure);
+            }
+        };
         let execution = &attested.execution;
         let (outcome, output) = (execution.outcome, execution.output.clone());
         let message = execution
@@ -356,11 +411,26 @@ impl Caller {
         Ok(output)
     }
 
+    /// Where the instance is that the call is made in, if it is to outlive the call.
+    async fn place(&self, tool: &BoundTool) -> Option<Place> {
+        let instances = match tool.options.instance {
+            Instance::PerCall => return None,
+            Instance::PerRun => &self.instances,
+            Instance::Kept => &self.family.node.instances,
+        };
+        let key = InstanceKey {
+            package: tool.options.package,
+            principal: self.family.principal.clone(),
+        };
+        Some(instances.place(&key).await)
+    }
+
     async fn run(
         &self,
         tool: &Arc<BoundTool>,
         agent: Agent,
         input: String,
+        place: Option<&mut Place>,
     ) -> Result<Attested, ToolFailure> {
         let family = &self.family;
         let unavailable =
@@ -393,10 +463,10 @@ impl Caller {
                 .map(|observer| named(observer, &tool.definition.name)),
             cancel: family.cancel.clone(),
         };
-        let depth = self.depth + 1;
-        let prepared = Prepared::new(family, call, family.level, Some(self.execution), depth);
+        let stack = self.stack.and(tool);
+        let prepared = Prepared::new(family, call, family.level, Some(self.execution), &stack);
         let prepared = prepared.map_err(|error| unavailable(&error))?;
-        let (mut attested, delegated) = run_and_sign(node, &sandbox, prepared)
+        let (mut attested, delegated) = run_and_sign(node, &sandbox, prepared, place)
             .await
             .map_err(|error| unavailable(&error))?;
         attested.delegated = delegated.map_err(|error| unavailable(&error))?;

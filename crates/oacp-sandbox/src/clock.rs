@@ -24,8 +24,10 @@ pub(crate) enum Waits {
 
 /// One counter, from which both clocks are read.
 pub(crate) struct Clock {
-    /// Nanoseconds since the run began, as the guest sees it.
+    /// Nanoseconds since the instance began, as the guest sees it.
     now: u64,
+    /// What `now` was when the call began.
+    begun: u64,
     start: Duration,
     waits: Waits,
     /// The instants for which pollables of the guest's wait, by the pollable's index in the table.
@@ -36,10 +38,21 @@ impl Clock {
     pub(crate) fn new(start_ms: u64, waits: Waits) -> Self {
         Self {
             now: 0,
+            begun: 0,
             start: Duration::from_millis(start_ms),
             waits,
             timers: BTreeMap::new(),
         }
+    }
+
+    /// A further call of the same instance: its monotonic clock has gone on by what passed between the two beginnings, if that is more than
+    /// what the guest was told of.
+    pub(crate) fn begin(&mut self, start_ms: u64) {
+        let passed = Duration::from_millis(start_ms).saturating_sub(self.start);
+        let passed = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
+        self.now = self.now.max(self.begun.saturating_add(passed));
+        self.begun = self.now;
+        self.start = Duration::from_millis(start_ms);
     }
 
     /// When the run began, by the guest's clock: milliseconds since 1970.
@@ -50,6 +63,12 @@ impl Clock {
     /// Nanoseconds since the run began. Not a reading by the guest: does not step.
     pub(crate) fn monotonic(&self) -> u64 {
         self.now
+    }
+
+    /// Since 1970. Not a reading by the guest either.
+    pub(crate) fn wall(&self) -> Duration {
+        let since = Duration::from_nanos(self.now.saturating_sub(self.begun));
+        self.start.saturating_add(since)
     }
 
     pub(crate) fn advance(&mut self, ns: u64) {
@@ -87,10 +106,8 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl wall_clock::Host for State {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let now = self
-            .clock
-            .start
-            .saturating_add(Duration::from_nanos(self.clock.read()));
+        self.clock.read();
+        let now = self.clock.wall();
         Ok(wall_clock::Datetime {
             seconds: now.as_secs(),
             nanoseconds: now.subsec_nanos(),

@@ -30,6 +30,7 @@ mod egress;
 mod engine;
 mod environment;
 mod files;
+mod instance;
 mod languages;
 pub mod limits;
 mod poll;
@@ -54,10 +55,11 @@ pub use engine::{
     execution_configuration,
 };
 pub use files::Write;
+pub use instance::Instance;
 pub use languages::{Language, LanguageError, Languages, Listed};
 pub use limits::Limits;
 pub use program::{Program, ProgramError, read_component};
-pub use replay::{Claim, Patience, replay};
-pub use run::{Cancel, Failure, Job, JobError, LogLine, Run, Usage, run};
+pub use replay::{Claim, Patience, replay, replay_calls};
+pub use run::{Cancel, Failure, Job, JobError, LogLine, Run, Usage, run, run_in};
 pub use state::Observer;
 pub use tools::{ToolArguments, ToolError, ToolFailure, ToolFailureCode, Tools};

@@ -228,6 +228,14 @@ impl Program {
         matches!(self.pre, Pre::Language(_))
     }
 
+    /// Whether an instance outlives a call of this function, or of `run`. A command or an HTTP handler has one for each call.
+    pub fn can_be_kept(&self, export: Option<&ExportName>) -> bool {
+        match (&self.pre, export) {
+            (Pre::Exports(exports), Some(export)) => exports.can_be_kept(export),
+            _ => true,
+        }
+    }
+
     /// Whether this program was loaded by `engine`, and so can run on it.
     pub fn is_of(&self, engine: &Engine) -> bool {
         let program = match &self.pre {

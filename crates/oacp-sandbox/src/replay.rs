@@ -16,9 +16,10 @@ use oacp::source::Source;
 use oacp::tool::ExportName;
 
 use crate::engine::{ENGINE, Engine, Meter};
+use crate::instance::{Entry, Instance};
 use crate::limits::{self, Limits};
 use crate::program::Program;
-use crate::run::{Bounds, Cancel, End, Entry, execute};
+use crate::run::{Bounds, Cancel, End, execute};
 use crate::state::Setup;
 use crate::tape::{Halt, Replay, Side, Tape};
 use crate::tools::Tools;
@@ -77,9 +78,39 @@ impl Default for Patience {
 ///
 /// `engine` should be made for this replay alone, so that nothing is shared with what ran before.
 pub async fn replay(engine: &Engine, claim: Claim, patience: Patience) -> ReplayVerdict {
-    match attempt(engine, claim, patience).await {
-        Ok(verdict) => verdict,
-        Err(reason) => ReplayVerdict::Unverifiable { reason },
+    attempt(engine, claim, patience, &mut None).await
+}
+
+/// The calls of one instance, from its first on, made again in their order. Of what follows a call that was not confirmed nothing can be said.
+pub async fn replay_calls(
+    engine: &Engine,
+    claims: Vec<Claim>,
+    patience: Patience,
+) -> Vec<ReplayVerdict> {
+    let mut instance = None;
+    let mut verdicts: Vec<ReplayVerdict> = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let verdict = match verdicts.last() {
+            Some(before) if !matches!(before, ReplayVerdict::Confirmed { .. }) => {
+                unverifiable("a call before it, of the same instance, was not confirmed")
+            }
+            Some(_)
+                if !instance
+                    .as_ref()
+                    .is_some_and(|left: &Instance| left.is_of(&claim.program)) =>
+            {
+                unverifiable("the call before it left no instance that can be called again")
+            }
+            _ => attempt(engine, claim, patience.clone(), &mut instance).await,
+        };
+        verdicts.push(verdict);
+    }
+    verdicts
+}
+
+fn unverifiable(reason: &str) -> ReplayVerdict {
+    ReplayVerdict::Unverifiable {
+        reason: reason.to_owned(),
     }
 }
 
@@ -87,6 +118,19 @@ async fn attempt(
     engine: &Engine,
     claim: Claim,
     patience: Patience,
+    kept: &mut Option<Instance>,
+) -> ReplayVerdict {
+    match compared(engine, claim, patience, kept).await {
+        Ok(verdict) => verdict,
+        Err(reason) => ReplayVerdict::Unverifiable { reason },
+    }
+}
+
+async fn compared(
+    engine: &Engine,
+    claim: Claim,
+    patience: Patience,
+    kept: &mut Option<Instance>,
 ) -> Result<ReplayVerdict, String> {
     if !claim.outcome.reexecutable() {
         return Err(format!(
@@ -137,7 +181,7 @@ async fn attempt(
         memory_bytes_max: claim.limits.memory_bytes_max,
         observer: None,
     };
-    let (end, state) = execute(
+    let (end, ended) = execute(
         engine,
         &claim.program,
         Entry::Run {
@@ -147,13 +191,14 @@ async fn attempt(
         &claim.input,
         claim.limits.fuel,
         setup,
+        kept,
     )
     .await
     .map_err(|e| e.to_string())?;
-    if state.memory.host_failed {
+    if ended.host_failed {
         return Err("this machine has not the memory that the run was given".to_owned());
     }
-    match state.halt {
+    match ended.halt {
         Some(Halt::Diverged {
             event,
             recorded,
@@ -170,7 +215,7 @@ async fn attempt(
         }
         Some(Halt::Limit(_) | Halt::Denied(_) | Halt::TimedOut(_) | Halt::Cancelled) | None => {}
     }
-    let Side::Replay(tape) = state.tape.side else {
+    let Side::Replay(tape) = ended.side else {
         unreachable!("the tape was made for replaying, above")
     };
     compare(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,18 +15,17 @@ use oacp::tool::ExportName;
 use serde_json::json;
 use thiserror::Error;
 use tokio::sync::Notify;
-use wasmtime::{CallHook, Store, Trap};
+use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
-use crate::component;
 use crate::denials::Ask;
 use crate::egress::Egress;
 use crate::engine::{Engine, Meter};
 use crate::files::Write;
+use crate::instance::{Ending, Entry, Guest, Instance};
 use crate::limits::{self, Limits};
-use crate::program::agent::oacp::agent::ending::RunError as Ending;
-use crate::program::{Pre, Program, language};
-use crate::state::{Observer, Setup, State};
+use crate::program::Program;
+use crate::state::{Ended, Observer, Setup, State};
 use crate::tape::{Halt, Side, Tape};
 use crate::tools::Tools;
 
@@ -215,6 +213,21 @@ pub enum JobError {
 ///
 /// When the job cannot be begun.
 pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
+    run_in(&mut None, engine, job).await
+}
+
+/// [`run`] in the instance that is there, with what it remembers of the calls before; without one in a fresh one, which is then there. After
+/// a run that the host ended, or that crashed, none is: it could not be called again. Nor is one of a function of which
+/// [`Program::can_be_kept`] is false.
+///
+/// # Errors
+///
+/// As of [`run`].
+pub async fn run_in(
+    kept: &mut Option<Instance>,
+    engine: &Engine,
+    job: Job,
+) -> Result<Run, JobError> {
     if job.input.len() > limits::INPUT_BYTES_MAX {
         return Err(JobError::InputTooLarge(job.input.len()));
     }
@@ -267,7 +280,7 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
             Tape::new(Side::Record(recording))
         },
     };
-    let (end, state) = execute(
+    let (end, ended) = execute(
         engine,
         &program,
         Entry::Run {
@@ -277,9 +290,10 @@ pub async fn run(engine: &Engine, job: Job) -> Result<Run, JobError> {
         &input,
         limits.fuel,
         setup,
+        kept,
     )
     .await?;
-    let Side::Record(recording) = state.tape.side else {
+    let Side::Record(recording) = ended.side else {
         unreachable!("the tape was made for recording, above")
     };
     let End {
@@ -316,22 +330,6 @@ pub(crate) struct End {
     pub(crate) writes: Vec<Write>,
 }
 
-/// What of a program is called.
-#[derive(Clone, Copy)]
-pub(crate) enum Entry<'a> {
-    /// `run`, of the source if there is one; or a function.
-    Run {
-        source: Option<&'a Source>,
-        export: Option<&'a ExportName>,
-    },
-    /// What a component says of itself.
-    Definitions,
-}
-
-/// A guest that runs: its result, its own failure, or a trap.
-type Guest<'a> =
-    Pin<Box<dyn Future<Output = wasmtime::Result<Result<String, Ending>>> + Send + 'a>>;
-
 /// How the guest came back to the host.
 enum Return {
     Result(Result<String, Ending>),
@@ -343,6 +341,7 @@ enum Return {
     Halted,
 }
 
+/// Calls a guest to its end: in the instance that is there, or in a fresh one; and leaves the instance there if it can be called again.
 pub(crate) async fn execute(
     engine: &Engine,
     program: &Program,
@@ -350,35 +349,30 @@ pub(crate) async fn execute(
     input: &str,
     fuel: u64,
     setup: Setup,
-) -> Result<(End, State), JobError> {
+    kept: &mut Option<Instance>,
+) -> Result<(End, Ended), JobError> {
     let metered = setup.metered;
     let bounds = setup.bounds.clone();
-    let mut store = Store::new(engine.wasmtime(), State::new(setup));
-    store.limiter(|state| &mut state.memory);
-    store.call_hook(|mut store, hook| match hook {
-        CallHook::CallingHost => store.data_mut().within_bounds(),
-        _ => Ok(()),
-    });
-    store.set_hostcall_fuel(limits::HOSTCALL_BYTES_MAX);
+    let mut instance = match kept.take().filter(|instance| instance.is_of(program)) {
+        Some(mut instance) => {
+            instance.begin(setup);
+            instance
+        }
+        None => Instance::new(engine, program, setup),
+    };
     if metered {
-        let instance = |e: wasmtime::Error| JobError::Instance(e.into());
-        store.set_fuel(fuel).map_err(instance)?;
-        store
-            .fuel_async_yield_interval(Some(limits::FUEL_YIELD_INTERVAL))
-            .map_err(instance)?;
+        instance.refuel(fuel)?;
     }
     let begun = Instant::now();
     let mut computing = Duration::ZERO;
     let returned = {
-        let guest = guest(program, entry, input, &mut store)?;
+        let guest = instance.call(entry, input)?;
         drive(guest, &bounds, &mut computing).await
     };
-    let fuel_left = if metered {
-        store.get_fuel().unwrap_or(0)
-    } else {
-        0
-    };
-    let mut state = store.into_data();
+    let fuel_left = if metered { instance.fuel_left() } else { 0 };
+    // Whoever was cut off in the middle cannot be called again.
+    let has_returned = matches!(returned, Return::Result(_));
+    let state = instance.state();
     // A replay that the verifier stopped has not come to the end, where this was recorded.
     let is_stopped = matches!(
         state.halt,
@@ -389,9 +383,9 @@ pub(crate) async fn execute(
         _ => false,
     };
     if !is_stopped || matches!(state.tape.side, Side::Record(_)) {
-        flush(&mut state);
+        flush(state);
     }
-    let (mut outcome, mut output, mut failure) = judge(returned, &state, fuel);
+    let (mut outcome, mut output, mut failure) = judge(returned, state, fuel);
     let mut writes = Vec::new();
     // Only what ended well is carried out: before the statement, which says what came of it.
     if outcome == Outcome::Ok {
@@ -399,7 +393,7 @@ pub(crate) async fn execute(
             Ok(carried_out) => writes = carried_out,
             Err(halt) => {
                 state.halt = Some(halt);
-                (outcome, output, failure) = judge(Return::Halted, &state, fuel);
+                (outcome, output, failure) = judge(Return::Halted, state, fuel);
             }
         }
     }
@@ -413,94 +407,18 @@ pub(crate) async fn execute(
         Some(failure) => failure.to_json(outcome),
         None => output,
     };
-    Ok((
-        End {
-            outcome,
-            output,
-            failure,
-            usage,
-            writes,
-        },
-        state,
-    ))
-}
-
-/// The guest's code, not begun yet.
-fn guest<'a>(
-    program: &'a Program,
-    entry: Entry<'a>,
-    input: &'a str,
-    store: &'a mut Store<State>,
-) -> Result<Guest<'a>, JobError> {
-    let (source, export) = match entry {
-        Entry::Run { source, export } => (source, export),
-        Entry::Definitions => {
-            return match &program.pre {
-                Pre::Tool(pre) => Ok(failing(component::definitions(pre, store))),
-                _ => Err(program.unknown_export(None)),
-            };
-        }
+    let ended = state.end();
+    if has_returned && ended.halt.is_none() && instance.is_live() {
+        *kept = Some(instance);
+    }
+    let end = End {
+        outcome,
+        output,
+        failure,
+        usage,
+        writes,
     };
-    if source.is_some() && !program.is_language() {
-        return Err(JobError::SourceGiven(program.digest()));
-    }
-    match (&program.pre, export) {
-        (Pre::Agent(pre), None) => Ok(Box::pin(async move {
-            let agent = pre.instantiate_async(&mut *store).await?;
-            agent.call_run(store, input).await
-        })),
-        (Pre::Language(pre), None) => {
-            let source = source.ok_or_else(|| JobError::NoSource(program.digest()))?;
-            let source = lower(source);
-            Ok(Box::pin(async move {
-                let language = pre.instantiate_async(&mut *store).await?;
-                language.call_run(store, &source, input).await
-            }))
-        }
-        (Pre::Tool(pre), Some(export)) => {
-            let name = component::tool_name(export);
-            let name = name.ok_or_else(|| program.unknown_export(Some(export)))?;
-            Ok(Box::pin(async move {
-                let tools = pre.instantiate_async(&mut *store).await?;
-                tools.call_call(store, name, input).await
-            }))
-        }
-        (Pre::Exports(exports), Some(export)) => {
-            let call = exports.prepare(export, input);
-            let call = call.ok_or_else(|| program.unknown_export(Some(export)))?;
-            Ok(failing(call.call(store)))
-        }
-        (Pre::Agent(_) | Pre::Language(_), Some(_)) | (Pre::Tool(_) | Pre::Exports(_), None) => {
-            Err(program.unknown_export(export))
-        }
-    }
-}
-
-/// A guest whose failure is one line.
-fn failing<'a>(
-    answer: impl Future<Output = wasmtime::Result<component::Answer>> + Send + 'a,
-) -> Guest<'a> {
-    Box::pin(async {
-        Ok(answer.await?.map_err(|message| Ending {
-            message,
-            trace: String::new(),
-            location: None,
-            denied: None,
-        }))
-    })
-}
-
-fn lower(source: &Source) -> language::oacp::agent::source::Source {
-    let files = source
-        .files()
-        .map(|(path, content)| language::oacp::agent::source::File {
-            path: path.to_string(),
-            content: content.to_vec(),
-        });
-    language::oacp::agent::source::Source {
-        files: files.collect(),
-        entry: source.entry().to_string(),
-    }
+    Ok((end, ended))
 }
 
 /// Polls the guest to its end, or to a bound. The guest yields every few milliseconds, so a bound is met on time.
@@ -541,11 +459,7 @@ async fn drive(mut guest: Guest<'_>, bounds: &Bounds, computing: &mut Duration) 
 
 /// Records what a component printed by itself, past the log interface: at the end, since only then is it known.
 fn flush(state: &mut State) {
-    let streams = [
-        (state.stdout.contents(), LogLevel::Info),
-        (state.stderr.contents(), LogLevel::Warning),
-    ];
-    for (bytes, level) in streams {
+    for (bytes, level) in state.printed() {
         for line in String::from_utf8_lossy(&bytes).lines() {
             if !matches!(state.log(level, line.to_owned()), Ok(Ok(()))) {
                 return;

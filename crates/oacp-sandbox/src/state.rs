@@ -24,7 +24,7 @@ use crate::limits;
 use crate::port::{Port, failure};
 use crate::random::Randomness;
 use crate::run::{Bounds, LogLine};
-use crate::tape::{Halt, Side, Tape};
+use crate::tape::{Halt, Replay, Side, Tape};
 use crate::tools::Tools;
 use crate::wasi_http::Http;
 
@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) port: Port,
     pub(crate) stdout: MemoryOutputPipe,
     pub(crate) stderr: MemoryOutputPipe,
+    /// Bytes of standard output and error that earlier calls of the instance printed.
+    printed_before: (usize, usize),
     metered: bool,
     bounds: Bounds,
     /// When the run began.
@@ -78,6 +80,15 @@ pub(crate) struct Memory {
     bytes: usize,
     pub(crate) bytes_peak: usize,
     pub(crate) refused: bool,
+    /// The host had no memory for what the limit allows.
+    pub(crate) host_failed: bool,
+}
+
+/// What is left of a call when it has ended.
+pub(crate) struct Ended {
+    pub(crate) side: Side,
+    /// Why the host ended it, if it did.
+    pub(crate) halt: Option<Halt>,
     /// The host had no memory for what the limit allows.
     pub(crate) host_failed: bool,
 }
@@ -132,6 +143,7 @@ impl State {
             port: Port::default(),
             stdout,
             stderr,
+            printed_before: (0, 0),
             metered: setup.metered,
             bounds: setup.bounds,
             begun: Instant::now(),
@@ -151,6 +163,59 @@ impl State {
             latest_denial: None,
             log_bytes: 0,
             observer: setup.observer,
+        }
+    }
+
+    /// Another call of the same instance. What the guest holds stays: its resources, its memory, the files that only it sees. All else begins
+    /// anew, its rights among it.
+    pub(crate) fn begin(&mut self, setup: Setup) {
+        let (working_directory, withheld) =
+            (setup.working_directory.clone(), setup.withheld.clone());
+        let (bytes_max, start_ms) = (setup.memory_bytes_max, setup.clock_start_ms);
+        let mut next = Self::new(setup);
+        std::mem::swap(&mut next.table, &mut self.table);
+        std::mem::swap(&mut next.wasi, &mut self.wasi);
+        std::mem::swap(&mut next.http, &mut self.http);
+        std::mem::swap(&mut next.files, &mut self.files);
+        std::mem::swap(&mut next.stdout, &mut self.stdout);
+        std::mem::swap(&mut next.stderr, &mut self.stderr);
+        next.printed_before = (next.stdout.contents().len(), next.stderr.contents().len());
+        std::mem::swap(&mut next.clock, &mut self.clock);
+        next.clock.begin(start_ms);
+        next.files
+            .begin(working_directory, &next.grant, withheld, &next.tape.side);
+        next.memory = Memory {
+            bytes_max,
+            bytes: self.memory.bytes,
+            bytes_peak: self.memory.bytes,
+            refused: false,
+            host_failed: false,
+        };
+        *self = next;
+    }
+
+    /// What was printed past the log interface in this call, by the level of its lines.
+    pub(crate) fn printed(&self) -> [(Bytes, LogLevel); 2] {
+        let since = |pipe: &MemoryOutputPipe, before: usize| {
+            let mut bytes = pipe.contents();
+            bytes.split_off(before.min(bytes.len()))
+        };
+        [
+            (since(&self.stdout, self.printed_before.0), LogLevel::Info),
+            (
+                since(&self.stderr, self.printed_before.1),
+                LogLevel::Warning,
+            ),
+        ]
+    }
+
+    /// What the call left behind for whoever made it.
+    pub(crate) fn end(&mut self) -> Ended {
+        let nothing = Side::Replay(Replay::default());
+        Ended {
+            side: std::mem::replace(&mut self.tape.side, nothing),
+            halt: self.halt.take(),
+            host_failed: self.memory.host_failed,
         }
     }
 

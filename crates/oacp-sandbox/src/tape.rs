@@ -22,6 +22,7 @@ pub(crate) enum Side {
     Replay(Replay),
 }
 
+#[derive(Default)]
 pub(crate) struct Replay {
     pub(crate) events: Vec<Vec<u8>>,
     pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,

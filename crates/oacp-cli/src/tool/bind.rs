@@ -78,6 +78,8 @@ fn tool(
     let options = ToolOptions {
         limits: limits(&package.limits),
         result_bytes_max: at_most(package.limits.result_bytes, RESULT_BYTES),
+        instance: package.instance,
+        package: package.pin(),
         concurrency: at_most(package.limits.concurrency, CONCURRENCY),
         working_directory: package.working_directory.clone().unwrap_or_else(|| {
             "/".parse()

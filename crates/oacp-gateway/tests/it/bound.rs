@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oacp::capability::Capabilities;
+use oacp::digest::Digest;
 use oacp::outcome::Outcome;
 use oacp::replay::{ReplayVerdict, Replayed};
 use oacp::source::Source;
@@ -12,6 +13,7 @@ use oacp::{Bundle, Verdict};
 use oacp_egress::Options;
 use oacp_gateway::{Agent, Bound, BoundTool, Call, LoadError, ToolOptions, re_execute_all};
 use oacp_sandbox::{Language, Limits, Patience};
+use oacp_tool::manifest::Instance;
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -50,7 +52,7 @@ fn tool_with(
     BoundTool::new(definition, options(rights), move || Ok(agent.clone()))
 }
 
-fn code_of(agent: &Agent) -> Code {
+pub(crate) fn code_of(agent: &Agent) -> Code {
     match agent {
         Agent::Source { source, .. } => Code::Source {
             sha256: source.hash(),
@@ -60,7 +62,7 @@ fn code_of(agent: &Agent) -> Code {
     }
 }
 
-fn options(rights: Capabilities) -> ToolOptions {
+pub(crate) fn options(rights: Capabilities) -> ToolOptions {
     ToolOptions {
         capabilities: rights,
         limits: Limits {
@@ -70,6 +72,8 @@ fn options(rights: Capabilities) -> ToolOptions {
         },
         result_bytes_max: 1 << 20,
         concurrency: 4,
+        instance: Instance::PerCall,
+        package: Digest::of(b"tests"),
         working_directory: "/tool".parse().unwrap(),
         environment: [("TOWN".to_owned(), "Bern".to_owned())].into(),
         secrets: [].into(),
@@ -81,7 +85,11 @@ fn tool(name: &str, text: &str) -> BoundTool {
     tool_with(name, text, any, None, Capabilities::default())
 }
 
-fn calling(tools: impl IntoIterator<Item = BoundTool>, granted: &[&str], calls: Value) -> Call {
+pub(crate) fn calling(
+    tools: impl IntoIterator<Item = BoundTool>,
+    granted: &[&str],
+    calls: Value,
+) -> Call {
     let mut call = call(agent("agent.py", CALLS), calls);
     call.bound = tools.into_iter().fold(Bound::none(), Bound::with);
     call.asked = capabilities(granted);
@@ -96,7 +104,7 @@ fn seen(call: Call) -> Seen {
 }
 
 /// The bundle and everything within, in an engine of its own.
-fn replay_all(bytes: &[u8]) -> (oacp::Verified, Replayed) {
+pub(crate) fn replay_all(bytes: &[u8]) -> (oacp::Verified, Replayed) {
     let verified = verify(bytes);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -113,7 +121,7 @@ fn replay_all(bytes: &[u8]) -> (oacp::Verified, Replayed) {
     (verified, replayed)
 }
 
-fn is_confirmed(replayed: &Replayed) -> bool {
+pub(crate) fn is_confirmed(replayed: &Replayed) -> bool {
     matches!(replayed.verdict, ReplayVerdict::Confirmed { .. })
         && replayed.children.iter().all(is_confirmed)
 }

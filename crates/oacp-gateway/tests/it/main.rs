@@ -15,6 +15,7 @@ mod determinism;
 mod examples;
 mod fixture;
 mod idioms;
+mod kept;
 mod logging;
 mod server;
 mod tools;

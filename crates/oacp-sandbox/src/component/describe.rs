@@ -14,9 +14,10 @@ use wasmtime::Store;
 
 use super::{Answer, Export, lift};
 use crate::engine::{Engine, Meter};
+use crate::instance::Entry;
 use crate::limits::{self, Limits};
 use crate::program::{Program, tool};
-use crate::run::{Bounds, Cancel, Entry, JobError, execute};
+use crate::run::{Bounds, Cancel, JobError, execute};
 use crate::state::{Setup, State};
 use crate::tape::{Side, Tape};
 use crate::tools::Tools;
@@ -119,6 +120,7 @@ impl Program {
             "null",
             bounds.fuel,
             setup(engine, &bounds),
+            &mut None,
         )
         .await?;
         if let Some(failure) = end.failure {

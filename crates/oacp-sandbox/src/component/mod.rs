@@ -18,7 +18,7 @@ use oacp::tool::ExportName;
 use serde_json::Value;
 use wasmtime::Store;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Type, Val};
+use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Type, Val};
 
 pub use describe::DescribeError;
 pub(crate) use describe::{definitions, tool_name};
@@ -190,6 +190,12 @@ impl Exports {
         Ok(())
     }
 
+    /// Whether an instance outlives a call of the function.
+    pub(crate) fn can_be_kept(&self, name: &ExportName) -> bool {
+        let callee = self.callees.get(name);
+        callee.is_some_and(|callee| matches!(callee.kind, Kind::Function { .. }))
+    }
+
     /// A call of the function, its arguments read. What is wrong with them is the run's failure, like any other of a guest.
     pub(crate) fn prepare(&self, name: &ExportName, input: &str) -> Option<Prepared<'_>> {
         let callee = self.callees.get(name)?;
@@ -234,8 +240,12 @@ enum PreparedKind<'a> {
 }
 
 impl Prepared<'_> {
-    /// Makes an instance and calls its function.
-    pub(crate) async fn call(self, store: &mut Store<State>) -> wasmtime::Result<Answer> {
+    /// Calls the function in the instance that is there, or makes one, which is then there. A command or a server has one for each call.
+    pub(crate) async fn call(
+        self,
+        store: &mut Store<State>,
+        live: &mut Option<Instance>,
+    ) -> wasmtime::Result<Answer> {
         let (arguments, shape) = match self.kind {
             PreparedKind::Command(Ok(input)) => {
                 return command::call(self.pre, self.index, input, store).await;
@@ -251,7 +261,10 @@ impl Prepared<'_> {
                 Err(error) => return Ok(Err(error)),
             },
         };
-        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let instance = match live {
+            Some(instance) => *instance,
+            None => *live.insert(self.pre.instantiate_async(&mut *store).await?),
+        };
         let function = instance
             .get_func(&mut *store, self.index)
             .ok_or_else(|| wasmtime::Error::msg("the component does not export the function"))?;

@@ -12,6 +12,8 @@ pub(super) struct Contents {
     bytes: Vec<u8>,
     /// Nothing of what the host has is in it.
     own: bool,
+    /// The call that opened it has ended: what was written is carried out or gone, and the host may have other bytes.
+    ended: bool,
     /// What the host has may be read: where it really lies, too.
     readable: bool,
     /// Of the bytes, until they change.
@@ -53,6 +55,7 @@ impl Contents {
         Shared(Arc::new(Mutex::new(Self {
             bytes,
             own: digest.is_none(),
+            ended: false,
             readable: false,
             digest,
             times: Times::default(),
@@ -129,6 +132,15 @@ impl Shared {
 
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.lock().bytes.clone()
+    }
+
+    /// From here on its descriptors and streams fail.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.lock().ended
     }
 
     /// Whether all of it is the guest's own writing.

@@ -206,6 +206,30 @@ impl Files {
         }
     }
 
+    /// A further call of the same instance looks at the host anew. What is private to the instance stays.
+    pub(crate) fn begin(
+        &mut self,
+        working_directory: GuestPath,
+        grant: &Grant,
+        withheld: Vec<PathBuf>,
+        side: &Side,
+    ) {
+        let fresh = Self::new(working_directory, grant, withheld, side);
+        self.working_directory = fresh.working_directory;
+        self.host = fresh.host;
+        self.withheld = fresh.withheld;
+        self.listings.clear();
+        self.entries
+            .retain(|_, entry| match (&entry.original, &entry.now) {
+                (Original::Private, _) => true,
+                (_, Node::File(contents)) => {
+                    contents.end();
+                    false
+                }
+                _ => false,
+            });
+    }
+
     pub(crate) fn working_directory(&self) -> &GuestPath {
         &self.working_directory
     }

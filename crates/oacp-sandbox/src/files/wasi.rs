@@ -79,6 +79,7 @@ impl State {
                 readable,
                 writable,
             } => match access {
+                _ if contents.is_ended() => Err(ErrorCode::BadDescriptor.into()),
                 Mode::Read if !readable => Err(ErrorCode::BadDescriptor.into()),
                 // RUSTSEC-2026-0149: changing the size is writing.
                 Mode::Write if !writable => Err(ErrorCode::BadDescriptor.into()),
@@ -111,8 +112,7 @@ impl State {
         let time = |new| match new {
             types::NewTimestamp::NoChange => None,
             types::NewTimestamp::Now => {
-                let start = self.clock.start_ms().saturating_mul(1_000_000);
-                Some(start.saturating_add(self.clock.monotonic()))
+                Some(u64::try_from(self.clock.wall().as_nanos()).unwrap_or(u64::MAX))
             }
             types::NewTimestamp::Timestamp(time) => Some(
                 time.seconds
@@ -539,6 +539,9 @@ impl Pollable for Input {
 
 impl InputStream for Input {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if self.contents.is_ended() {
+            return Err(StreamError::LastOperationFailed(Ended.into()));
+        }
         let bytes = self.contents.read(self.offset, chunk(size as u64));
         if bytes.is_empty() && size > 0 {
             return Err(StreamError::Closed);
@@ -559,6 +562,11 @@ struct Output {
 #[error("no room is left for files")]
 struct NoRoom;
 
+/// A file of the host's does not stay open from one call of an instance to the next.
+#[derive(Debug, thiserror::Error)]
+#[error("the file was opened in an earlier call")]
+struct Ended;
+
 #[async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {}
@@ -566,6 +574,9 @@ impl Pollable for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if self.contents.is_ended() {
+            return Err(StreamError::LastOperationFailed(Ended.into()));
+        }
         let written = self
             .contents
             .write(self.offset, &bytes)

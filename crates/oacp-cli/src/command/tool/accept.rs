@@ -13,7 +13,12 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::{bundle_file, registry, tool};
 
-pub(super) fn accept(name: &PackageName, yes: bool, home: &Home, console: &Console) -> Result<Exit, Failure> {
+pub(super) fn accept(
+    name: &PackageName,
+    yes: bool,
+    home: &Home,
+    console: &Console,
+) -> Result<Exit, Failure> {
     let store = tool::store(home)?;
     let old = store
         .package(name)?
@@ -112,4 +117,3 @@ fn told_difference(difference: &Difference) -> String {
     }
     text
 }
-

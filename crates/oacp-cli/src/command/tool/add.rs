@@ -231,4 +231,3 @@ fn tell_rights(package: &Package, granted: &Capabilities, console: &Console) {
         console.note(&format!("  {YELLOW}note{YELLOW:#}: {}", line(warning)));
     }
 }
-
