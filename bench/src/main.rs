@@ -10,6 +10,7 @@ mod node;
 mod process;
 mod rights;
 mod table;
+mod tools;
 
 use std::time::{Duration, Instant};
 
@@ -22,19 +23,23 @@ const TRIVIAL: [(&str, &str); 2] = [
     ("agent.js", "export function run(input) { return input; }\n"),
 ];
 
-/// The argument by which only the log is measured.
+/// The arguments by which only one part is measured.
 const LOG: &str = "log";
+const TOOLS: &str = "tools";
 
 fn main() {
-    // In a process of its own, whose memory is the log's.
-    if std::env::args().nth(1).as_deref() == Some(LOG) {
-        return log::measure();
+    match std::env::args().nth(1).as_deref() {
+        // In a process of its own, whose memory is the log's.
+        Some(LOG) => return log::measure(),
+        Some(TOOLS) => return tools::measure(),
+        _ => {}
     }
     println!("{}", table::machine());
     // First, while this process is small: Linux counts a parent's memory at the fork as the child's.
     processes();
     attested();
     rights::measure();
+    tools::measure();
     meters();
     memory::live_instances();
     verify_and_replay();

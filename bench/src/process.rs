@@ -9,7 +9,11 @@ pub struct Home(PathBuf);
 
 impl Home {
     pub fn new() -> Self {
-        let dir = std::env::temp_dir().join(format!("oacp-bench-{}", std::process::id()));
+        Self::named("home")
+    }
+
+    pub fn named(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("oacp-bench-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a directory");
         Self(dir)
     }
