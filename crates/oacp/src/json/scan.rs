@@ -209,6 +209,10 @@ impl<'a> Scanner<'a> {
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
+        // Below 10^15, with or without a sign: nothing to look at.
+        if integer && text.len() <= 15 {
+            return Ok(());
+        }
         let value: f64 = text.parse().map_err(|_| AdmitErrorKind::Syntax)?;
         // A double of 2^53 up to 10^21 is canonically written as an integer, however it was
         // spelled.
