@@ -275,7 +275,7 @@ fn the_map_puts_uses_beside_what_is_asked_and_granted() {
         r#"{"file_read":["/w/data/**","/unused/**"],"network":{"allowlist":["*.example.com"]},"env":["LANG"]}"#,
     );
     let granted = read(
-        r#"{"network":{"allowlist":["api.example.com"],"denylist":[]},"file_read":["/w/data/*.csv"]}"#,
+        r#"{"network":{"allowlist":["api.example.com"],"denylist":[]},"file_read":["/w/data/*.csv"],"env":["HOME"]}"#,
     );
     let base: GuestPath = "/w".parse().unwrap();
     let map = map(&needs, &asked, &granted, &base);
@@ -295,7 +295,7 @@ fn the_map_puts_uses_beside_what_is_asked_and_granted() {
     assert_eq!(
         sorted,
         [
-            "env os.getenv | main.py:5 | Some | No",
+            "env os.getenv | main.py:5 | Some | Some",
             "file_read /etc/passwd | main.py:4 | No | No",
             "file_read /unused/** | - | Yes | No",
             "file_read /w/data/a.csv | main.py:3 | Yes | Yes",
@@ -303,6 +303,30 @@ fn the_map_puts_uses_beside_what_is_asked_and_granted() {
         ]
     );
     assert_eq!(map.rows.last().unwrap().asked, Covered::Yes);
+}
+
+#[test]
+fn what_is_granted_unasked_and_not_seen_to_be_used_is_in_the_map() {
+    let needs = Needs::of_source(&source(&[("main.py", "open('/a/x')\n")]));
+    let granted: Capabilities = serde_json::from_str(
+        r#"{"file_read":["/a/**","/b/**"],"tools":["search"],"secrets":[{"name":"KEY","host":"a.example:443","header":"X","prefix":""}]}"#,
+    )
+    .unwrap();
+    let base: GuestPath = "/w".parse().unwrap();
+    let map = map(&needs, &Capabilities::default(), &granted, &base);
+    let rows = map.rows.iter().map(|row| {
+        assert_eq!((row.asked, row.granted), (Covered::No, Covered::Yes));
+        format!("{} {} {}", row.capability, row.what, row.why.is_some())
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            "file_read /a/x true",
+            "file_read /b/** false",
+            "secrets KEY false",
+            "tools search false"
+        ]
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{Needs, Wanted};
 /// A table for people, one row for each right that is used, asked for or granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PermissionMap {
-    /// First what the text uses, in its order; then what is asked for and was not seen to be used.
+    /// First what the text uses, in its order; then what is asked for or granted and was not seen to be used.
     pub rows: Vec<Row>,
 }
 
@@ -22,7 +22,7 @@ pub struct Row {
     pub capability: Right,
     /// What for: a path, a host, a name, or what of the text uses it.
     pub what: String,
-    /// Where it is used. `None`: it is asked for, and the text does not show what for.
+    /// Where it is used. `None`: it is asked for or granted, and the text does not show what for.
     pub why: Option<String>,
     /// Whether the package asks for it.
     pub asked: Covered,
@@ -95,17 +95,17 @@ pub fn map(
             granted: granted.covers(wanted, base),
         });
     }
-    for (capability, entry, is_used) in unexplained(asked.capabilities, needs, base) {
-        if !is_used {
-            rows.push(Row {
-                capability,
-                granted: granted.lists(capability, &entry),
-                what: entry,
-                why: None,
-                asked: Covered::Yes,
-            });
-        }
-    }
+    let mut unseen = unused(asked.capabilities, needs, base);
+    let mut also = unused(granted.capabilities, needs, base);
+    also.retain(|(capability, entry)| asked.lists(*capability, entry) == Covered::No);
+    unseen.append(&mut also);
+    rows.extend(unseen.into_iter().map(|(capability, entry)| Row {
+        asked: asked.lists(capability, &entry),
+        granted: granted.lists(capability, &entry),
+        capability,
+        what: entry,
+        why: None,
+    }));
     PermissionMap { rows }
 }
 
@@ -195,28 +195,21 @@ fn target(host: &str) -> Option<Target> {
     Target::parse(&format!("https://{host}/")).ok()
 }
 
-/// The rights that are asked for, and whether the text shows what each is for.
-fn unexplained(
-    asked: &Capabilities,
-    needs: &Needs,
-    base: &GuestPath,
-) -> Vec<(Right, String, bool)> {
+/// The entries whose use the text does not show.
+fn unused(capabilities: &Capabilities, needs: &Needs, base: &GuestPath) -> Vec<(Right, String)> {
     let wanted: Vec<&Wanted> = needs
         .list
         .iter()
         .filter_map(|need| need.capability.as_ref())
         .collect();
-    let mut list = Vec::new();
-    for (kind, entry) in entries(asked) {
-        let alone = alone(asked, kind, &entry);
+    let mut entries = entries(capabilities);
+    entries.retain(|(kind, entry)| {
+        let alone = alone(capabilities, *kind, entry);
         let judge = Judge::new(&alone);
-        let is_used = kind == Right::Secrets
-            || wanted
-                .iter()
-                .any(|wanted| right(wanted) == kind && judge.covers(wanted, base) != Covered::No);
-        list.push((kind, entry, is_used));
-    }
-    list
+        let mut wanted = wanted.iter();
+        !wanted.any(|wanted| right(wanted) == *kind && judge.covers(wanted, base) != Covered::No)
+    });
+    entries
 }
 
 /// Each entry of the lists, as its text.
