@@ -11,7 +11,7 @@ use thiserror::Error;
 use wasmtime::component::{Component, Linker};
 
 use crate::compile::CompileError;
-use crate::component::{Docs, Export, Exports, refusal};
+use crate::component::{Docs, Export, Exports, functions_imported, refusal};
 use crate::engine::Engine;
 use crate::limits;
 use crate::run::JobError;
@@ -183,6 +183,16 @@ impl Program {
             Pre::Exports(exports) => &exports.refused,
             Pre::Agent(_) | Pre::Language(_) | Pre::Tool(_) => &[],
         }
+    }
+
+    /// The names of what it imports and can call. All of it is there, else it would not have been loaded.
+    pub fn imports(&self) -> Vec<String> {
+        functions_imported(match &self.pre {
+            Pre::Agent(pre) => pre.instance_pre().component(),
+            Pre::Language(pre) => pre.instance_pre().component(),
+            Pre::Tool(pre) => pre.instance_pre().component(),
+            Pre::Exports(exports) => exports.pre.component(),
+        })
     }
 
     /// Whether it is of the world `tool`, and so has to be asked what it offers.

@@ -1,6 +1,7 @@
-//! What a component asks of its host and OACP does not have, with what to do instead.
+//! What a component asks of its host; and what of that OACP does not have, with what to do instead.
 
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 
 use crate::program::ProgramError;
 
@@ -54,6 +55,24 @@ const WASI: [&str; 7] = [
     "wasi:random",
     "wasi:sockets",
 ];
+
+/// The names of what a component imports and can call. An interface of types alone asks nothing of a host.
+pub(crate) fn functions_imported(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    let is_called = |item: &ComponentItem| match item {
+        ComponentItem::ComponentFunc(_) => true,
+        ComponentItem::ComponentInstance(interface) => interface
+            .exports(engine)
+            .any(|(_, export)| matches!(export.ty, ComponentItem::ComponentFunc(_))),
+        _ => false,
+    };
+    component
+        .component_type()
+        .imports(engine)
+        .filter(|(_, import)| is_called(&import.ty))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
 
 /// Why a component that cannot be linked is refused. Wasmtime names what is missing, among other words.
 pub(crate) fn refusal(component: &Component, error: &wasmtime::Error) -> ProgramError {

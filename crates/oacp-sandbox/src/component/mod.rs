@@ -24,7 +24,7 @@ pub use describe::DescribeError;
 pub(crate) use describe::{definitions, tool_name};
 pub(crate) use docs::{Docs, section as docs_section};
 use imports::legible;
-pub(crate) use imports::refusal;
+pub(crate) use imports::{functions_imported, refusal};
 
 use crate::limits;
 use crate::state::State;
