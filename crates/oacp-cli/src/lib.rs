@@ -34,6 +34,7 @@ mod nearest;
 mod node_key;
 mod progress;
 mod project;
+mod question;
 mod registry;
 mod rights;
 mod runtime;

@@ -34,7 +34,9 @@ use crate::failure::{Exit, Failure};
 use crate::file::{self, Existing, Readers};
 use crate::home::Home;
 use crate::project::Answers;
-use crate::{accepted, bundle_file, environment, node_key, registry, runtime, secret, tool, trust};
+use crate::{
+    accepted, bundle_file, environment, node_key, question, registry, runtime, secret, tool, trust,
+};
 
 /// The longest `--timeout`: a day, as long as a sandbox's key may sign.
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -312,7 +314,7 @@ fn asking(
 ) -> Result<Option<Ask>, Failure> {
     let answers = Answers::load(here, home)?;
     options.capabilities = options.capabilities.union(&answers.allow);
-    if ask::is_possible() {
+    if question::is_possible() {
         return Ok(Some(ask::on_terminal(answers, home, *console)));
     }
     console.note(

@@ -9,9 +9,14 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::session::Session;
 
-/// Runs the command on a terminal, answers each question with the next answer, and gives exit code, standard output and what the
-/// terminal showed.
-fn on_terminal(session: &Session, arguments: &[&str], answers: &[&str]) -> (i32, String, String) {
+/// Runs the command on a terminal, answers each question, which ends with `question`, with the next answer, and gives exit code,
+/// standard output and what the terminal showed.
+pub fn on_terminal(
+    session: &Session,
+    arguments: &[&str],
+    question: &str,
+    answers: &[&str],
+) -> (i32, String, String) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
@@ -35,7 +40,7 @@ fn on_terminal(session: &Session, arguments: &[&str], answers: &[&str]) -> (i32,
     // Reading fails when the last one on the other side is gone.
     while master.read(&mut byte).is_ok_and(|count| count == 1) {
         shown.push(char::from(byte[0]));
-        if shown.ends_with("in this project\r\n") {
+        if shown.ends_with(&format!("{question}\r\n")) {
             let answer = answers.next().expect("no more questions");
             master.write_all(format!("{answer}\n").as_bytes()).unwrap();
         }
@@ -52,6 +57,9 @@ fn on_terminal(session: &Session, arguments: &[&str], answers: &[&str]) -> (i32,
     (code, output, shown)
 }
 
+/// How a run's question ends.
+const QUESTION: &str = "in this project";
+
 const AGENT: &str = "def run(paths):\n    seen = []\n    for path in paths:\n        try:\n            seen.append(open(path).read())\n        except PermissionError:\n            seen.append('denied')\n    return seen\n";
 
 #[test]
@@ -65,6 +73,7 @@ fn a_person_is_asked_once_and_the_answer_is_remembered_if_told_to() {
         on_terminal(
             &session,
             &["run", "agent.py", "--ask", "-q", "--input", input],
+            QUESTION,
             answers,
         )
     };
@@ -107,7 +116,7 @@ fn what_was_allowed_during_a_run_is_in_its_bundle_and_is_replayed() {
         "--bundle",
         "run.json",
     ];
-    let (code, _, shown) = on_terminal(&session, &arguments, &["y"]);
+    let (code, _, shown) = on_terminal(&session, &arguments, QUESTION, &["y"]);
     assert_eq!(code, 0, "{shown}");
     let text = session.stdout(&["show", "run.json"]);
     assert!(
@@ -128,7 +137,12 @@ fn a_name_cannot_redraw_the_question() {
         "agent.py",
         "import os\ndef run(input):\n    try:\n        open('/etc/\\x1b[2Jx\\rallow')\n    except OSError as e:\n        return 'no'\n",
     );
-    let (_, _, shown) = on_terminal(&session, &["run", "agent.py", "--ask", "-q"], &["n"]);
+    let (_, _, shown) = on_terminal(
+        &session,
+        &["run", "agent.py", "--ask", "-q"],
+        QUESTION,
+        &["n"],
+    );
     assert!(shown.contains("/etc/\\u{1b}[2Jx\\rallow"), "{shown:?}");
     assert!(!shown.contains('\u{1b}'), "{shown:?}");
 }
@@ -137,33 +151,16 @@ fn a_name_cannot_redraw_the_question() {
 fn a_configuration_is_accepted_on_a_terminal() {
     let session = Session::new("accept-terminal");
     session.write("oacp.yaml", "sandbox: {}\n");
-    // The question ends otherwise: nothing is answered, and a terminal that goes away is a no.
     let list = || session.path("oacp/accepted.json").exists();
-    let accept = |answer: &'static [u8]| {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let open = || {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open(name.to_str().unwrap())
-                .unwrap()
-        };
-        let (stdin, stderr) = (open(), open());
-        File::from(master.try_clone().unwrap())
-            .write_all(answer)
-            .unwrap();
-        let status = session
-            .command(&["policy", "accept"])
-            .stdin(Stdio::from(stdin))
-            .stderr(Stdio::from(stderr))
-            .status()
-            .unwrap();
-        drop(master);
-        status.code().unwrap()
+    let accept = |answer| {
+        on_terminal(
+            &session,
+            &["policy", "accept"],
+            "accept it? [y/N]",
+            &[answer],
+        )
+        .0
     };
-    assert_eq!((accept(b"n\n"), list()), (1, false));
-    assert_eq!((accept(b"y\n"), list()), (0, true));
+    assert_eq!((accept("n"), list()), (1, false));
+    assert_eq!((accept("y"), list()), (0, true));
 }

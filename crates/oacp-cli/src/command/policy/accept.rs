@@ -1,6 +1,5 @@
 //! `oacp policy accept`: a person reads what a file grants, and says yes.
 
-use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,9 +11,7 @@ use crate::console::{BOLD, Console};
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
 use crate::home::{Home, shown};
-
-/// Bytes of a line that is read as an answer.
-const ANSWER_BYTES_MAX: u64 = 256;
+use crate::question;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -40,14 +37,13 @@ pub(super) fn accept(
     let question = format!("{BOLD}{} grants{BOLD:#}\n{list}", shown(&arguments.file));
     if !arguments.yes {
         console.say(question.trim_end());
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !question::is_possible() {
             return Err(
                 Failure::usage("nobody can be asked, because there is no terminal")
                     .hint("read what it grants, and give --yes"),
             );
         }
-        console.say("accept it? [y/N]");
-        if !says_yes() {
+        if !question::is_agreed("accept it?", console) {
             console.note("not accepted");
             return Ok(Exit::No);
         }
@@ -66,13 +62,4 @@ pub(super) fn accept(
         digest.short()
     ))?;
     Ok(Exit::Yes)
-}
-
-fn says_yes() -> bool {
-    let mut line = String::new();
-    let read = io::stdin()
-        .lock()
-        .take(ANSWER_BYTES_MAX)
-        .read_line(&mut line);
-    read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
 }

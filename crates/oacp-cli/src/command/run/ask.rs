@@ -4,7 +4,6 @@
 //! sits. What a guest chose is shown escaped and on one line, what was typed ahead is thrown away, and without a terminal nobody is
 //! asked and nothing is granted.
 
-use std::io::{self, BufRead, IsTerminal, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oacp::capability::{Denial, OWN_SETTINGS};
@@ -14,20 +13,13 @@ use crate::console::{BOLD, CYAN, Console, YELLOW};
 use crate::escape::visible;
 use crate::home::Home;
 use crate::project::Answers;
+use crate::question::{forget_what_was_typed, read_line};
 
 /// Characters of what was asked for that are shown. A longer one could push the question off the screen.
 const ASKED_CHARACTERS_SHOWN: usize = 300;
 
-/// Bytes of a line that is read as an answer.
-const ANSWER_BYTES_MAX: u64 = 256;
-
 /// Wall time of a run that asks, if none is given: people think.
 pub(super) const TIMEOUT_MS: u64 = 600_000;
-
-/// Whether there is somebody to ask.
-pub(super) fn is_possible() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
 
 /// Asks on the terminal. One question at a time; each is asked from a thread of its own, which an interrupted run does not wait for.
 pub(super) fn on_terminal(answers: Answers, home: &Home, console: Console) -> Ask {
@@ -83,7 +75,7 @@ fn ask(denial: &Denial, answers: &mut Answers, home: &Home, console: &Console) -
         console.say(&format!(
             "  {CYAN}y{CYAN:#} yes, in this run   {CYAN}p{CYAN:#} yes, and again in this project   {CYAN}n{CYAN:#} no   {CYAN}N{CYAN:#} never in this project"
         ));
-        let (granted, kept) = match read_answer().as_deref() {
+        let (granted, kept) = match read_line().as_deref() {
             Some("y") => (true, Ok(())),
             Some("p") => (true, remember(denial, answers, home, console)),
             Some("n") | None => (false, Ok(())),
@@ -108,22 +100,4 @@ fn remember(
             .say("granted in this run; it cannot be remembered (a name like a secret's never is)");
     }
     Ok(())
-}
-
-/// One line, without what surrounds it. `None`: the terminal is gone.
-fn read_answer() -> Option<String> {
-    let mut line = String::new();
-    let read = io::stdin()
-        .lock()
-        .take(ANSWER_BYTES_MAX)
-        .read_line(&mut line)
-        .ok()?;
-    (read > 0).then(|| line.trim().to_owned())
-}
-
-/// A key that was hit before the question was seen is no answer to it.
-fn forget_what_was_typed() {
-    #[cfg(unix)]
-    // Where it fails there is no terminal, and the read will tell.
-    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
