@@ -4,7 +4,7 @@
 //! believe in a limit or a right that is not there. A file that is merely found grants nothing until somebody accepted it: a cloned
 //! repository must not configure its own sandbox.
 
-mod capabilities;
+pub(crate) mod capabilities;
 mod egress;
 mod secrets;
 mod summary;
@@ -15,17 +15,20 @@ pub(crate) use secrets::{Definitions, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oacp::capability::{Capabilities, DenialPolicy, GuestPath};
-
+use oacp::capability::{self, DenialPolicy, GuestPath};
 use oacp::statement::Level;
 use oacp_sandbox::Limits;
 use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
+use oacp_tool::manifest::{Capabilities, Tools};
+use oacp_tool::package::PackageName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::failure::{Failure, Judge};
 use crate::registry::{Asked, Place};
+use crate::tool::Manifest;
+use crate::yaml::Spot;
 use crate::{file, yaml};
 
 /// Bytes of a configuration file.
@@ -51,6 +54,8 @@ pub(crate) struct Config {
     /// Secrets by name. A run is given those that `sandbox.capabilities.secrets` lists.
     #[schemars(with = "BTreeMap<String, secrets::Block>")]
     secrets: BTreeMap<String, Spanned<secrets::Block>>,
+    /// Tools by name, with their own rights. A run may call those that `sandbox.capabilities.tools` or `--allow-tool` names.
+    tools: Tools,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -62,7 +67,7 @@ struct Sandbox {
     /// The WebAssembly engine and its limits.
     wasm: Wasm,
     /// What agents may reach. Nothing is granted by default.
-    capabilities: capabilities::Block,
+    capabilities: Capabilities,
     /// What becomes of a denial.
     denials: Option<Denials>,
     /// How requests leave this machine.
@@ -177,9 +182,11 @@ pub(crate) struct RunOptions {
     pub(crate) limits: Limits,
     pub(crate) level: Option<Level>,
     /// What is granted, secrets included.
-    pub(crate) capabilities: Capabilities,
+    pub(crate) capabilities: capability::Capabilities,
     /// The secrets there are, granted or not.
     pub(crate) secrets: Definitions,
+    /// The tools that it brings, granted or not, each with its own rights.
+    pub(crate) tools: BTreeMap<PackageName, Manifest>,
     pub(crate) egress: Egress,
     /// The log that attestations go to.
     pub(crate) registry: Asked,
@@ -213,13 +220,19 @@ impl Text {
     ///
     /// Usage, with line and column: unknown keys, wrong types, malformed patterns, and what this version cannot give.
     pub(crate) fn for_run(&self) -> Result<RunOptions, Failure> {
-        yaml::from_str::<Config>(&self.text, &self.name)?.for_run(&self.name, &self.dir)
+        yaml::from_str::<Config>(&self.text, &self.name)?.for_run(self)
     }
 
     /// Reads it as what stands under `sandbox.capabilities` alone.
-    pub(crate) fn as_capabilities(&self) -> Result<Capabilities, Failure> {
-        let block: capabilities::Block = yaml::from_str(&self.text, &self.name)?;
-        block.read(&self.name, &guest_path(&self.dir)?, &Definitions::default())
+    pub(crate) fn as_capabilities(&self) -> Result<capability::Capabilities, Failure> {
+        let written: Capabilities = yaml::from_str(&self.text, &self.name)?;
+        let base = guest_path(&self.dir)?;
+        capabilities::read(&written, &self.top(), &base, &Definitions::default())
+    }
+
+    /// Its top, from which places in it are named.
+    pub(crate) fn top(&self) -> Spot<'_> {
+        Spot::top(&self.text, &self.name)
     }
 }
 
@@ -254,7 +267,8 @@ pub(crate) fn schema() -> serde_json::Value {
 }
 
 impl Config {
-    fn for_run(&self, name: &str, dir: &Path) -> Result<RunOptions, Failure> {
+    fn for_run(&self, text: &Text) -> Result<RunOptions, Failure> {
+        let (name, dir) = (text.name.as_str(), text.dir.as_path());
         self.refuse_what_is_not_built(name)?;
         let wasm = &self.sandbox.wasm;
         let mut limits = Limits::default();
@@ -267,10 +281,12 @@ impl Config {
                 * FUEL_PER_QUOTA_MS;
         }
         let secrets = Definitions::read(&self.secrets, name, dir)?;
-        let mut capabilities = self
-            .sandbox
-            .capabilities
-            .read(name, &guest_path(dir)?, &secrets)?;
+        let mut capabilities = capabilities::read(
+            &self.sandbox.capabilities,
+            &text.top().key("sandbox").key("capabilities"),
+            &guest_path(dir)?,
+            &secrets,
+        )?;
         if self.sandbox.denials == Some(Denials::Fatal) {
             capabilities.denials = DenialPolicy::Fatal;
         }
@@ -282,6 +298,7 @@ impl Config {
                 .as_ref()
                 .map(|level| level.value.into()),
             capabilities,
+            tools: Manifest::all(&self.tools, text, &secrets)?,
             secrets,
             egress: self.sandbox.egress.read(name, dir)?,
             registry: self.attestation.registry(name, dir)?,
@@ -306,6 +323,7 @@ impl Config {
             sandbox,
             attestation,
             secrets: _,
+            tools: _,
         } = self;
         let refuse = |at, key: &str, fix: &str| {
             let message = format!(

@@ -2,9 +2,13 @@
 
 mod bind;
 mod describe;
+mod manifest;
+mod permissions;
 
 pub(crate) use bind::bind;
 pub(crate) use describe::{Package, describe, line};
+pub(crate) use manifest::{Manifest, TOOL_FILE, manifest_of};
+pub(crate) use permissions::Permissions;
 
 use oacp_tool::manifest::Limits as Asked;
 use oacp_tool::store::Store;
@@ -36,6 +40,18 @@ pub(crate) fn limits(asked: &Asked) -> oacp_sandbox::Limits {
         limits.timeout_ms = ms;
     }
     limits
+}
+
+/// What a call may use where nobody says anything.
+pub(crate) fn usual_limits() -> Asked {
+    let limits = oacp_sandbox::Limits::default();
+    Asked {
+        memory_mb: u64::try_from(limits.memory_bytes_max >> 20).ok(),
+        cpu_quota_ms: Some(limits.fuel / oacp_sandbox::limits::FUEL_PER_QUOTA_MS),
+        timeout_ms: Some(limits.timeout_ms),
+        result_bytes: Some(RESULT_BYTES),
+        concurrency: Some(CONCURRENCY),
+    }
 }
 
 fn at_most(number: Option<u64>, default: u64) -> usize {

@@ -1,7 +1,10 @@
 //! YAML that an operator wrote: precise errors, with line, column and what was probably meant.
 
-use serde::de::DeserializeOwned;
-use serde_saphyr::Error;
+use std::fmt::{self, Display};
+
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::{Error, Location, Spanned};
 
 use crate::failure::Failure;
 use crate::nearest::nearest;
@@ -12,17 +15,167 @@ use crate::nearest::nearest;
 ///
 /// Usage, with line and column.
 pub(crate) fn from_str<T: DeserializeOwned>(text: &str, name: &str) -> Result<T, Failure> {
+    parse(text).map_err(|error| refusal(&error, text, name))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         strict_booleans: true,
         no_schema: true,
         reject_unsupported_tags: true,
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| refusal(&error, text, name))
+    serde_saphyr::from_str_with_options(text, options)
+}
+
+/// A place in a document, by the way that leads there from its top. So a type that knows nothing of YAML can be refused with line and
+/// column: they are looked up when there is something to refuse.
+#[derive(Clone)]
+pub(crate) struct Spot<'a> {
+    text: &'a str,
+    name: &'a str,
+    way: Vec<Step<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Item(usize),
+}
+
+impl<'a> Spot<'a> {
+    /// The top of a document that was read, named `name` in errors.
+    pub(crate) fn top(text: &'a str, name: &'a str) -> Self {
+        Self {
+            text,
+            name,
+            way: Vec::new(),
+        }
+    }
+
+    /// What stands under a key.
+    pub(crate) fn key(&self, key: &'a str) -> Self {
+        self.below(Step::Key(key))
+    }
+
+    /// An item of a list, counted from 0.
+    pub(crate) fn item(&self, index: usize) -> Self {
+        self.below(Step::Item(index))
+    }
+
+    fn below(&self, step: Step<'a>) -> Self {
+        let mut spot = self.clone();
+        spot.way.push(step);
+        spot
+    }
+
+    /// Refuses what stands there.
+    pub(crate) fn refuse(&self, why: impl Display) -> Failure {
+        Failure::usage(format!("{self}: {why}"))
+    }
+
+    /// Whether anything stands there.
+    pub(crate) fn exists(&self) -> bool {
+        self.location().is_some()
+    }
+
+    fn location(&self) -> Option<Location> {
+        let mut node: Spanned<Node> = parse(self.text).ok()?;
+        for step in &self.way {
+            node = match (node.value, step) {
+                (Node::Map(entries), Step::Key(wanted)) => {
+                    entries.into_iter().find(|(key, _)| key == wanted)?.1
+                }
+                (Node::List(items), Step::Item(index)) => items.into_iter().nth(*index)?,
+                _ => return None,
+            };
+        }
+        Some(node.referenced)
+    }
+}
+
+impl Display for Spot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.location() {
+            Some(at) => f.write_str(&place(self.name, at)),
+            None => f.write_str(self.name),
+        }
+    }
+}
+
+/// A document, of which only the places matter.
+enum Node {
+    Map(Vec<(String, Spanned<Node>)>),
+    List(Vec<Spanned<Node>>),
+    Scalar,
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Node::Map(entries))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Node::List(items))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_unit<E>(self) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_none<E>(self) -> Result<Node, E> {
+                Ok(Node::Scalar)
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, some: D) -> Result<Node, D::Error> {
+                Node::deserialize(some)
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
 }
 
 /// Points at a place in a document.
-pub(crate) fn place(name: &str, at: serde_saphyr::Location) -> String {
+pub(crate) fn place(name: &str, at: Location) -> String {
     format!("{name}:{}:{}", at.line(), at.column())
 }
 
@@ -102,4 +255,26 @@ fn unknown(what: &str, found: &str, expected: &[&str], place: &str) -> Failure {
         .collect::<Vec<_>>()
         .join(", ");
     failure.hint(format!("known here: {known}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spot_is_found_by_the_way_that_leads_there() {
+        let text = "a: 1\nb:\n  - x\n  - { c: yes, \"d\": [~, 2.5, true] }\n";
+        let top = Spot::top(text, "f.yaml");
+        let second = top.key("b").item(1);
+        assert_eq!(top.key("a").to_string(), "f.yaml:1:4");
+        assert_eq!(second.key("c").to_string(), "f.yaml:4:10");
+        assert_eq!(second.key("d").item(2).to_string(), "f.yaml:4:29");
+        for nowhere in [top.key("c"), top.item(0), top.key("b").item(2)] {
+            assert_eq!(
+                (nowhere.to_string().as_str(), nowhere.exists()),
+                ("f.yaml", false)
+            );
+        }
+        assert_eq!(top.key("a").refuse("no").message(), "f.yaml:1:4: no");
+    }
 }

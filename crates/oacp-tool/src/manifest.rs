@@ -125,18 +125,40 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether each is within its range.
-    ///
-    /// # Errors
-    /// The first that is not.
-    pub fn check(&self) -> Result<(), LimitError> {
-        for (key, found, range) in [
+    /// These, and where they say nothing the others.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            memory_mb: self.memory_mb.or(others.memory_mb),
+            cpu_quota_ms: self.cpu_quota_ms.or(others.cpu_quota_ms),
+            timeout_ms: self.timeout_ms.or(others.timeout_ms),
+            result_bytes: self.result_bytes.or(others.result_bytes),
+            concurrency: self.concurrency.or(others.concurrency),
+        }
+    }
+
+    /// Those that are said, by their keys.
+    pub fn said(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let numbers = self.by_key().into_iter();
+        numbers.filter_map(|(key, number, _)| Some((key, number?)))
+    }
+
+    fn by_key(&self) -> [(&'static str, Option<u64>, RangeInclusive<u64>); 5] {
+        [
             ("memory_mb", self.memory_mb, MEMORY_MB),
             ("cpu_quota_ms", self.cpu_quota_ms, CPU_QUOTA_MS),
             ("timeout_ms", self.timeout_ms, TIMEOUT_MS),
             ("result_bytes", self.result_bytes, RESULT_BYTES),
             ("concurrency", self.concurrency, CONCURRENCY),
-        ] {
+        ]
+    }
+
+    /// Whether each is within its range.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), LimitError> {
+        for (key, found, range) in self.by_key() {
             if let Some(found) = found.filter(|found| !range.contains(found)) {
                 return Err(LimitError { key, found, range });
             }

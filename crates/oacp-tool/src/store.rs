@@ -32,7 +32,7 @@ use oacp::source::{Source, SourceError};
 use oacp::tool::Definition;
 
 pub use self::difference::{Changed, Difference, Edit};
-pub use self::record::{Kind, Origin, OriginKind, RecordProblem, Registered, Signature};
+pub use self::record::{Kind, Origin, OriginKind, RecordProblem, Registered, Signature, pin};
 use crate::limits::PACKAGES_MAX;
 use crate::manifest::{Instance, Limits};
 use crate::package::PackageName;

@@ -51,6 +51,7 @@ fn record(name: &str, kind: Kind, definitions: Vec<Definition>) -> Registered {
         origin: Origin {
             kind: OriginKind::File,
             reference: "/w/tool.py".to_owned(),
+            entry: None,
             sha256: None,
         },
         version: Some("1.0".to_owned()),

@@ -139,8 +139,9 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     let environment = environment::offered(&secret::variables(&options.secrets));
     warn_of_useless_secrets(&options.capabilities, console);
 
+    super::tool::register_missing(&options, home, console)?;
     let key = node_key::load_or_make(home, console)?;
-    let egress = options.egress.options()?;
+    let egress = options.egress.clone().options()?;
     let executor = runtime::executor()?;
     let log = {
         // Witnesses are asked on it.
@@ -163,7 +164,7 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     let offers_nothing = offers_no_function(&given);
     let agent = runtime::load(given, &engine, &languages, console)?;
     let store = tool::store(home)?;
-    let bindings = tool::bind(&options.capabilities.tools, &store, &engine, &languages)?;
+    let bindings = tool::bind(&options, &environment, &store, &engine, &languages)?;
     let node = Node::new(NodeOptions {
         key,
         engine,

@@ -2,6 +2,11 @@
 
 mod accept;
 mod add;
+mod consent;
+mod declared;
+mod pin;
+
+pub(super) use declared::register_missing;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +41,8 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Show what a package or a tool is pinned to, and compare it with what it has to be
+    Pin(pin::Arguments),
     /// Remove a package with all its tools
     Remove {
         /// The package, as `oacp tool list` names it
@@ -49,6 +56,7 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
         Command::List => list(home, console),
         Command::Show { name } => show(&name, home, console),
         Command::Accept { package, yes } => accept::accept(&package, yes, home, console),
+        Command::Pin(arguments) => pin::pin(&arguments, home, console),
         Command::Remove { package } => remove(&package, home, console),
     }
 }
@@ -154,6 +162,7 @@ fn object(package: &Registered) -> Value {
         "package": package.name,
         "kind": package.kind,
         "origin": package.origin,
+        "version": package.version,
         "pin": package.pin(),
         "capabilities": package.capabilities,
         "limits": package.limits,

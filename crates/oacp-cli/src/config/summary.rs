@@ -3,6 +3,7 @@
 use super::{Egress, RunOptions, Source};
 use crate::home::shown;
 use crate::registry::{Asked, Place};
+use crate::tool::Manifest;
 use crate::{measure, rights};
 
 impl RunOptions {
@@ -24,6 +25,7 @@ impl RunOptions {
             let unused = if granted(name) { "" } else { " (not granted)" };
             lines.push(format!("secret {name} is taken from {from}{unused}"));
         }
+        lines.extend(self.tools.values().flat_map(tool));
         let Egress {
             proxy,
             ca_file,
@@ -90,4 +92,17 @@ impl RunOptions {
         }
         lines
     }
+}
+
+/// What it says of a tool, which has rights of its own.
+fn tool(tool: &Manifest) -> Vec<String> {
+    let name = &tool.name;
+    let mut lines = vec![format!("tool {name} is taken from {}", shown(&tool.path))];
+    let rights = rights::lines(&tool.capabilities);
+    let limits = tool.limits.said();
+    let given = rights
+        .into_iter()
+        .chain(limits.map(|(key, number)| format!("{key} {number}")));
+    lines.extend(given.map(|what| format!("tool {name} is given {what}")));
+    lines
 }

@@ -1,20 +1,21 @@
 //! The registered tools that a run may call, each with what it needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use oacp::capability::Capabilities;
-use oacp::id::ToolName;
-use oacp::source::Source;
+use oacp::capability::{Capabilities, SecretName};
+use oacp::source::{Source, SourcePath};
 use oacp::tool::{Code, Definition};
+use oacp_egress::SecretValue;
 use oacp_gateway::{Agent, Bound, BoundTool, LoadError, TOOL_DEPTH_MAX, ToolOptions};
 use oacp_sandbox::{Engine, Language, Languages};
 use oacp_tool::store::{Kind, OriginKind, Program, Registered, Store};
 
-use super::{CONCURRENCY, RESULT_BYTES, at_most, limits};
+use super::{CONCURRENCY, Manifest, RESULT_BYTES, at_most, limits};
+use crate::config::{Definitions, RunOptions};
 use crate::failure::Failure;
-use crate::{agent, environment};
+use crate::{agent, secret};
 
 /// What a run may call, and the rights that its tools have, of which it has none itself.
 pub(crate) struct Bindings {
@@ -22,60 +23,38 @@ pub(crate) struct Bindings {
     pub(crate) rights: Capabilities,
 }
 
-/// Binds the tools of these names and those that they may call. Of each only its record is read; its code is, when it is first called.
+/// Binds the tools that a run was granted and those that they may call. Of each only its record is read; its code is, when it is first
+/// called. What the run's configuration says of a tool goes before the record; `environment` is what may be granted of it.
 ///
 /// # Errors
 ///
-/// Usage: no tool of one of the names is registered.
+/// Usage: no tool of one of the names is registered; it is not the one of the configuration; its secrets cannot be had.
 pub(crate) fn bind(
-    granted: &BTreeSet<ToolName>,
+    options: &RunOptions,
+    environment: &BTreeMap<String, String>,
     store: &Store,
     engine: &Engine,
     languages: &Languages,
 ) -> Result<Bindings, Failure> {
-    let mut bindings = Bindings {
-        bound: Bound::none(),
-        rights: Capabilities::default(),
-    };
-    let mut wanted = granted.clone();
-    let mut seen = BTreeSet::new();
-    for depth in 0..TOOL_DEPTH_MAX {
-        let mut next = BTreeSet::new();
-        for name in wanted {
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            let Some(package) = store.find(&name)? else {
-                let failure = Failure::usage(format!("no tool `{name}` is registered"));
-                return Err(failure.hint(
-                    "`oacp tool list` shows those that are; `oacp tool add FILE` registers one",
-                ));
-            };
-            let Some(definition) = package.definition(&name).cloned() else {
-                continue;
-            };
-            next.extend(package.capabilities.tools.iter().cloned());
-            bindings.rights = bindings.rights.union(&package.capabilities);
-            let tool = tool(definition, package, store, engine, languages);
-            bindings.bound = bindings.bound.with(tool);
-        }
-        // What only stands deeper than calls may go need not be there.
-        if next.is_empty() || depth + 1 == TOOL_DEPTH_MAX {
-            break;
-        }
-        wanted = next;
+    let found = find(options, store)?;
+    let rights = found.iter().map(|(_, package)| &package.capabilities);
+    let rights = rights.fold(Capabilities::default(), |all, one| all.union(one));
+    let secrets = secret::values(&rights, &options.secrets)?;
+    let mut bound = Bound::none();
+    for (definition, package) in found {
+        let given = ToolOptions {
+            environment: environment.clone(),
+            secrets: of_package(&package, &secrets),
+            ..options_of(&package)
+        };
+        bound = bound.with(tool(definition, package, given, store, engine, languages));
     }
-    Ok(bindings)
+    Ok(Bindings { bound, rights })
 }
 
-fn tool(
-    definition: Definition,
-    package: Registered,
-    store: &Store,
-    engine: &Engine,
-    languages: &Languages,
-) -> BoundTool {
-    let options = ToolOptions {
+/// What the record says; no environment and no secrets.
+fn options_of(package: &Registered) -> ToolOptions {
+    ToolOptions {
         limits: limits(&package.limits),
         result_bytes_max: at_most(package.limits.result_bytes, RESULT_BYTES),
         instance: package.instance,
@@ -85,13 +64,132 @@ fn tool(
             "/".parse()
                 .unwrap_or_else(|_| unreachable!("the root is a path"))
         }),
-        environment: environment::offered(&BTreeSet::new()),
-        secrets: [].into(),
+        environment: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         capabilities: package.capabilities.clone(),
-    };
+    }
+}
+
+/// Those of the secrets that the package was granted.
+fn of_package(
+    package: &Registered,
+    secrets: &BTreeMap<SecretName, SecretValue>,
+) -> BTreeMap<SecretName, SecretValue> {
+    let granted = package.capabilities.secrets.iter();
+    granted
+        .filter_map(|secret| secrets.get_key_value(&secret.name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// The tools by breadth: those that are granted, and those that they may call.
+fn find(options: &RunOptions, store: &Store) -> Result<Vec<(Definition, Registered)>, Failure> {
+    let mut found = Vec::new();
+    let mut wanted = options.capabilities.tools.clone();
+    let mut seen = BTreeSet::new();
+    for depth in 0..TOOL_DEPTH_MAX {
+        let mut next = BTreeSet::new();
+        for name in wanted {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let Some(mut package) = store.find(&name)? else {
+                let failure = Failure::usage(format!("no tool `{name}` is registered"));
+                return Err(failure.hint(
+                    "`oacp tool list` shows those that are; `oacp tool add FILE` registers one",
+                ));
+            };
+            let Some(definition) = package.definition(&name).cloned() else {
+                continue;
+            };
+            if let Some(declared) = options.tools.get(&package.name) {
+                package = as_declared(package, declared)?;
+            }
+            refuse_other_secrets(&package, &options.secrets)?;
+            next.extend(package.capabilities.tools.iter().cloned());
+            found.push((definition, package));
+        }
+        // What only stands deeper than calls may go need not be there.
+        if next.is_empty() || depth + 1 == TOOL_DEPTH_MAX {
+            break;
+        }
+        wanted = next;
+    }
+    Ok(found)
+}
+
+/// The package, with the rights and limits of the configuration, if it is the one that this means.
+fn as_declared(mut package: Registered, declared: &Manifest) -> Result<Registered, Failure> {
+    let (name, origin) = (&package.name, &package.origin);
+    let is_same = is_same_place(Path::new(&origin.reference), &declared.path);
+    let starts_elsewhere = declared.entry.is_some() && origin.entry != declared.entry;
+    if !is_same || starts_elsewhere {
+        let place = |path: &str, entry: &Option<SourcePath>| match entry {
+            Some(entry) => format!("`{path}`, started at `{entry}`"),
+            None => format!("`{path}`"),
+        };
+        return Err(Failure::usage(format!(
+            "the configuration has the tool `{name}` from {}, and the one that is registered comes from {}",
+            place(&declared.path.display().to_string(), &declared.entry),
+            place(&origin.reference, &origin.entry)
+        ))
+        .hint(format!(
+            "give it another name in the configuration, or take the registered one out: oacp tool remove {name}"
+        )));
+    }
+    if let Some(expected) = declared.sha256
+        && origin.sha256 != Some(expected)
+    {
+        return Err(Failure::usage(format!(
+            "the configuration has the tool `{name}` as {expected}, and another one is registered"
+        ))
+        .hint(format!(
+            "`oacp tool accept {name}` shows what has changed and accepts it"
+        )));
+    }
+    package.capabilities = declared.capabilities.clone();
+    package.limits = declared.limits;
+    package.instance = declared.instance;
+    package.working_directory = Some(declared.directory.clone());
+    Ok(package)
+}
+
+/// Whether two paths name one file. What is not there any more is known by its name.
+fn is_same_place(one: &Path, other: &Path) -> bool {
+    one == other
+        || one
+            .canonicalize()
+            .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+}
+
+/// A secret goes where the configuration says now. What was said when the tool was registered is what was agreed to; both have to hold.
+fn refuse_other_secrets(package: &Registered, definitions: &Definitions) -> Result<(), Failure> {
+    for granted in &package.capabilities.secrets {
+        let defined = definitions
+            .find(&granted.name)
+            .map_err(|failure| failure.with_place(&format!("tool `{}`", package.name)))?;
+        if defined.grant != *granted {
+            return Err(Failure::usage(format!(
+                "the secret `{}` is for another host or place than when the tool `{}` was granted it",
+                granted.name, package.name
+            ))
+            .hint("remove the tool and add it again, if it shall have the secret as it is now"));
+        }
+    }
+    Ok(())
+}
+
+fn tool(
+    definition: Definition,
+    package: Registered,
+    given: ToolOptions,
+    store: &Store,
+    engine: &Engine,
+    languages: &Languages,
+) -> BoundTool {
     let (store, engine, languages) = (store.clone(), engine.clone(), languages.clone());
     let pinned = definition.clone();
-    BoundTool::new(definition, options, move || {
+    BoundTool::new(definition, given, move || {
         if is_changed(&package) {
             return Err(LoadError::Changed(format!(
                 "`{}` is not what was registered; `oacp tool accept {}` shows the difference",

@@ -16,7 +16,7 @@ use oacp_tool::needs::Needs;
 use oacp_tool::package::{
     DescribeError, Described, Export, PackageName, Remark, definitions, definitions_of_component,
 };
-use oacp_tool::store::{Kind, OriginKind, Program};
+use oacp_tool::store::{Kind, Origin, OriginKind, Program, Registered, Terms};
 use oacp_tool::{javascript, python};
 use tokio::runtime::Runtime;
 
@@ -24,8 +24,8 @@ use crate::agent::{self, Given};
 use crate::console::Console;
 use crate::escape::{visible, visible_lines};
 use crate::failure::{Failure, Judge};
-use crate::file;
 use crate::progress::Loading;
+use crate::{bundle_file, file};
 
 /// Where a directory's tools are, if nobody says.
 const ENTRIES: [&str; 4] = ["tool.py", "tool.js", "tool.mjs", "tool.ts"];
@@ -40,8 +40,46 @@ pub(crate) struct Package {
     pub(crate) needs: Needs,
     pub(crate) warnings: Vec<Remark>,
     pub(crate) origin_kind: OriginKind,
+    /// The file that was described, where there are several.
+    pub(crate) entry: Option<SourcePath>,
     /// Of the files or the component before anything was added to them.
     pub(crate) origin: Option<Digest>,
+}
+
+impl Package {
+    /// What is registered of it, as it was found at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Usage: the path cannot be named in full.
+    pub(crate) fn into_record(
+        self,
+        path: &Path,
+        version: Option<String>,
+        terms: Terms,
+    ) -> Result<(Registered, Program), Failure> {
+        let registered = Registered {
+            name: self.name,
+            kind: self.kind,
+            origin: Origin {
+                kind: self.origin_kind,
+                reference: std::path::absolute(path)?.display().to_string(),
+                entry: self.entry,
+                sha256: self.origin,
+            },
+            version,
+            definitions: self.definitions,
+            // The store's to say.
+            code: Digest::of(b""),
+            capabilities: terms.capabilities,
+            limits: terms.limits,
+            instance: terms.instance,
+            working_directory: terms.working_directory,
+            signature: None,
+            added: bundle_file::now(),
+        };
+        Ok((registered, self.program))
+    }
 }
 
 /// Describes what `path` names. Nothing of it is given any right.
@@ -107,9 +145,10 @@ pub(crate) fn describe(
                 name,
                 kind: Kind::Component,
                 program: Program::Component(wasm.to_vec()),
-                needs: Needs::of_imports(std::iter::empty()),
+                needs: Needs::of_imports(program.imports().iter().map(String::as_str)),
                 warnings: Vec::new(),
                 origin_kind,
+                entry: None,
                 origin: Some(sha256),
             });
         }
@@ -132,6 +171,10 @@ pub(crate) fn describe(
         },
         needs: Needs::of_source(&source),
         warnings: described.warnings,
+        entry: match origin_kind {
+            OriginKind::Directory => Some(source.entry().clone()),
+            _ => entry.cloned(),
+        },
         program: Program::Source(described.source),
         origin_kind,
         origin: agent::digest(path),

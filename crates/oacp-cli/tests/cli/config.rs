@@ -65,7 +65,7 @@ fn mistakes_are_named_with_line_and_column() {
         expect![[r#"
             $ oacp run agent.py --config c.yaml
             ! error: c.yaml:1:1: unknown key `sandbocks`
-            !   hint: known here: `sandbox`, `attestation`, `secrets`
+            !   hint: known here: `sandbox`, `attestation`, `secrets`, `tools`
             exit 3
         "#]],
     );

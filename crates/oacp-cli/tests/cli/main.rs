@@ -19,6 +19,8 @@ mod export;
 mod help;
 mod key;
 mod log;
+mod manifest;
+mod pin;
 mod policy;
 mod registry;
 mod rights;

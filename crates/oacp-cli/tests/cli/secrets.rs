@@ -148,6 +148,139 @@ fn a_secret_is_sent_and_shows_nowhere() {
     }
 }
 
+/// A tool that fetches what it is told to, and an agent that tells it and tries it itself.
+fn with_tool(session: &Session, port: u16) {
+    session.write(
+        "fetch.py",
+        FETCH.replace(
+            "def run(url):\n",
+            "def fetch(url: str) -> str:\n    \"\"\"Fetches.\"\"\"\n",
+        ),
+    );
+    session.write(
+        "agent.py",
+        "import oacp, urllib.request\ndef run(url):\n    try:\n        urllib.request.urlopen(url)\n    except PermissionError:\n        return oacp.tools.call('fetch', url=url)\n",
+    );
+    defined(session, port);
+    let host = format!("127.0.0.1:{port}");
+    session.stdout(&[
+        "tool",
+        "add",
+        "fetch.py",
+        "--config",
+        "oacp.yaml",
+        "--allow-net",
+        &host,
+        "--allow-env",
+        "*",
+        "--secret",
+        "TOKEN",
+    ]);
+}
+
+/// The secret, which no run is granted.
+fn defined(session: &Session, port: u16) {
+    session.write(
+        "oacp.yaml",
+        format!(
+            "secrets:\n  TOKEN: {{ from: {{ env: TOKEN }}, host: \"127.0.0.1:{port}\", header: X-Token, prefix: \"Key \" }}\n"
+        ),
+    );
+}
+
+#[test]
+fn a_tool_s_secret_is_sent_and_shows_nowhere_nor_to_the_agent() {
+    for (answer, expected) in [
+        (
+            (|request: &str| {
+                let request = request.to_ascii_lowercase();
+                let sent = request.contains(&format!("x-token: key {VALUE}").to_ascii_lowercase());
+                format!("sent: {sent}")
+            }) as fn(&str) -> String,
+            Ok("\"sent: true\"\n"),
+        ),
+        // A server that gives it back.
+        (
+            |request: &str| request.to_owned(),
+            Err("holds the secret's value"),
+        ),
+    ] {
+        let session = Session::with_runtimes("secret-tool");
+        let port = server(answer);
+        with_tool(&session, port);
+        let url = format!("\"http://127.0.0.1:{port}/\"");
+        let arguments = [
+            "run",
+            "agent.py",
+            "--config",
+            "oacp.yaml",
+            "--allow-tool",
+            "fetch",
+            "--input",
+            &url,
+            "--bundle",
+            "run.json",
+        ];
+        let output = session
+            .command(&arguments)
+            .env("TOKEN", VALUE)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        match expected {
+            Ok(answer) => assert_eq!(String::from_utf8_lossy(&output.stdout), answer, "{said}"),
+            Err(code) => assert!(said.contains(code), "{said}"),
+        }
+        assert_absent(&output.stdout, "standard output");
+        assert_absent(&output.stderr, "standard error");
+        search(&session.path(""));
+        // Neither does a replay need it, nor show it.
+        let replayed = session.oacp(&["replay", "run.json"]);
+        assert!(replayed.status.success());
+        assert_absent(&replayed.stdout, "the replay");
+    }
+}
+
+#[test]
+fn a_tool_gets_no_secret_but_the_one_that_was_meant() {
+    let session = Session::with_runtimes("secret-tool-other");
+    with_tool(&session, 80);
+    let run = [
+        "run",
+        "agent.py",
+        "--config",
+        "oacp.yaml",
+        "--allow-tool",
+        "fetch",
+        "--input",
+        "\"http://127.0.0.1/\"",
+    ];
+    session.check(
+        &run,
+        expect![[r#"
+        $ oacp run agent.py --config oacp.yaml --allow-tool fetch --input "http://127.0.0.1/"
+        ! error: the secret `TOKEN` cannot be had
+        !   cause: the environment variable `TOKEN` is not set
+        exit 3
+    "#]],
+    );
+    // The configuration has it for another host by now.
+    defined(&session, 81);
+    session.check(&run, expect![[r#"
+        $ oacp run agent.py --config oacp.yaml --allow-tool fetch --input "http://127.0.0.1/"
+        ! error: the secret `TOKEN` is for another host or place than when the tool `fetch` was granted it
+        !   hint: remove the tool and add it again, if it shall have the secret as it is now
+        exit 3
+    "#]]);
+    session.write("oacp.yaml", "{}\n");
+    session.check(&run, expect![[r#"
+        $ oacp run agent.py --config oacp.yaml --allow-tool fetch --input "http://127.0.0.1/"
+        ! error: tool `fetch`: no secret `TOKEN` is defined
+        !   hint: write it into the configuration: secrets: { TOKEN: { from: { env: TOKEN }, host: "api.example.com", header: "Authorization", prefix: "Bearer " } }
+        exit 3
+    "#]]);
+}
+
 #[test]
 fn what_is_wrong_with_a_secret_is_said_without_its_value() {
     let session = Session::new("secret-mistakes");

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 /// What a tool or an agent may reach. Nothing is granted by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "ToolCapabilities")]
+#[schemars(rename = "Capabilities")]
 pub struct Capabilities {
     /// Paths that may be read: `*` within one segment, `**` across; a trailing `/` means all below. Relative ones start at this file's
     /// directory.
@@ -49,7 +49,7 @@ pub struct HostEntry {
 /// What the parsers below read, for editors.
 #[derive(JsonSchema)]
 #[serde(untagged)]
-#[schemars(rename = "ToolNetwork")]
+#[schemars(rename = "Network")]
 #[expect(dead_code, reason = "only its schema is asked for")]
 enum NetworkSchema {
     /// `host` or `host:port`; `*.x` covers what lies below `x`; no port means 443.
@@ -60,7 +60,7 @@ enum NetworkSchema {
 
 #[derive(Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "ToolNetworkLists")]
+#[schemars(rename = "NetworkLists")]
 struct ListsSchema {
     /// `host` or `host:port`; `*.x` covers what lies below `x`; no port means 443.
     allowlist: Vec<HostSchema>,
@@ -70,7 +70,7 @@ struct ListsSchema {
 
 #[derive(JsonSchema)]
 #[serde(untagged)]
-#[schemars(rename = "ToolHost")]
+#[schemars(rename = "Host")]
 #[expect(dead_code, reason = "only its schema is asked for")]
 enum HostSchema {
     /// `host` or `host:port`.
@@ -81,7 +81,7 @@ enum HostSchema {
 
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "ToolExactHost")]
+#[schemars(rename = "ExactHost")]
 #[expect(dead_code, reason = "only its schema is asked for")]
 struct ExactSchema {
     /// An exact name or address, with or without a port.

@@ -6,6 +6,7 @@ use oacp::capability::{Capabilities, GuestPath};
 use oacp::digest::{Digest, Hasher};
 use oacp::id::ToolName;
 use oacp::limits::TOOL_DESCRIPTION_BYTES_MAX;
+use oacp::source::SourcePath;
 use oacp::time::Timestamp;
 use oacp::tool::{Code, Definition};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,9 @@ pub struct Origin {
     pub kind: OriginKind,
     /// The place, as it was named; a path in full. At most 4 KiB.
     pub reference: String,
+    /// The file that was described, where the place has several and one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<SourcePath>,
     /// Of what was there: the file, or the source before it was described. `None`: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest>,
@@ -99,16 +103,21 @@ pub struct Signature {
     pub signer: String,
 }
 
+/// What is pinned of a package: SHA-256 of `"oacp/pin/v1" ‖ 0x00` and the digests of its definitions, 32 bytes each, in ascending order.
+pub fn pin(definitions: &[Definition]) -> Digest {
+    let digests: BTreeSet<Digest> = definitions.iter().map(Definition::digest).collect();
+    let mut hasher = Hasher::new();
+    hasher.update(b"oacp/pin/v1\0");
+    for digest in digests {
+        hasher.update(digest.as_bytes());
+    }
+    hasher.finish()
+}
+
 impl Registered {
-    /// What is pinned: SHA-256 of `"oacp/pin/v1" ‖ 0x00` and the digests of the definitions, 32 bytes each, in ascending order.
+    /// What is pinned: that of its definitions.
     pub fn pin(&self) -> Digest {
-        let digests: BTreeSet<Digest> = self.definitions.iter().map(Definition::digest).collect();
-        let mut hasher = Hasher::new();
-        hasher.update(b"oacp/pin/v1\0");
-        for digest in digests {
-            hasher.update(digest.as_bytes());
-        }
-        hasher.finish()
+        pin(&self.definitions)
     }
 
     /// The tool of this name.

@@ -58,7 +58,27 @@ impl Flags {
         Ok(())
     }
 
-    fn read(
+    /// Whether any is there.
+    pub(crate) fn are_given(&self) -> bool {
+        let Self {
+            allow_read,
+            allow_write,
+            allow_net,
+            deny_net,
+            allow_env,
+            allow_tool,
+            secret,
+        } = self;
+        let texts = [allow_read, allow_write, allow_net, deny_net, allow_env];
+        texts.iter().any(|list| !list.is_empty()) || !allow_tool.is_empty() || !secret.is_empty()
+    }
+
+    /// What they grant alone.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(crate) fn read(
         &self,
         directory: &GuestPath,
         definitions: &Definitions,

@@ -11,7 +11,8 @@ use crate::console::Console;
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
-use crate::{bundle_file, registry, tool};
+use crate::tool::{self, Manifest, TOOL_FILE};
+use crate::{accepted, bundle_file, rights};
 
 pub(super) fn accept(
     name: &PackageName,
@@ -29,20 +30,22 @@ pub(super) fn accept(
             "`{name}` does not come from this machine"
         )));
     }
-    let entry = old.definitions.first().and_then(|tool| match &tool.code {
-        oacp::tool::Code::Source { entry, .. } => entry.as_str().rsplit_once('.'),
-        oacp::tool::Code::Component { .. } => None,
-    });
-    // The stub's language tells which of the usual entries it was.
-    let entry = entry
-        .filter(|_| old.origin.kind == OriginKind::Directory)
-        .and_then(|(_, extension)| format!("tool.{extension}").parse().ok());
-    let package = described(&path, entry.as_ref(), Some(name), home, console)?;
+    let options = accepted::discovered(home, console)?;
+    let manifest = match tool::manifest_of(&path)? {
+        Some(text) => Some(Manifest::of_file(&text, &options.secrets)?),
+        None => None,
+    };
+    let entry = old.origin.entry.as_ref();
+    let package = described(&path, entry, Some(name), home, console)?;
     let new = Registered {
         definitions: package.definitions.clone(),
         origin: Origin {
             sha256: package.origin,
             ..old.origin.clone()
+        },
+        version: match &manifest {
+            Some(manifest) => manifest.version.clone(),
+            None => old.version.clone(),
         },
         added: bundle_file::now(),
         ..old.clone()
@@ -53,6 +56,9 @@ pub(super) fn accept(
     } else {
         console.print(&told_difference(&difference))?;
     }
+    if let Some(manifest) = &manifest {
+        tell_unanswered(manifest, &old, console);
+    }
     if difference.is_empty() && new.origin.sha256 == old.origin.sha256 {
         return Ok(Exit::Yes);
     }
@@ -61,13 +67,26 @@ pub(super) fn accept(
         return Ok(Exit::No);
     }
     let (_, registered) = store.replace(new, &package.program)?;
-    let logged = log(&registered, &registry::LogFlags::default(), home, console)?;
+    let granted = &registered.capabilities;
+    let logged = log(&registered, granted, &options, home, console)?;
     tick(
         console,
         "accepted",
         &format!("{} {}", registered.pin(), told(&logged)),
     );
     Ok(Exit::Yes)
+}
+
+/// What its `tool.yaml` asks for and the registration does not grant: accepting what it is does not grant that either.
+fn tell_unanswered(manifest: &Manifest, old: &Registered, console: &Console) {
+    let granted = rights::lines(&old.capabilities);
+    let asked = rights::lines(&manifest.capabilities);
+    for right in asked.iter().filter(|right| !granted.contains(right)) {
+        console.note(&format!(
+            "note: {TOOL_FILE} asks for {}, which the registration does not grant; accepting the change does not either",
+            visible(right)
+        ));
+    }
 }
 
 /// The difference, a line each.
