@@ -2,12 +2,12 @@
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: demo test test-rust test-mutations test-interop test-fuzz test-guests test-system bench lint guests
+.PHONY: demo test test-rust test-mutations test-interop test-bfcl test-fuzz test-guests test-system bench lint guests
 
 demo:
 	$(CARGO) run --release -- demo
 
-test: test-rust test-mutations test-interop test-fuzz test-guests
+test: test-rust test-mutations test-interop test-bfcl test-fuzz test-guests
 
 test-rust:
 	$(CARGO) $(NEXTEST) --workspace
@@ -20,6 +20,10 @@ test-mutations:
 # Unmodified third parties verify what this program wrote. Installs them into target/, pinned.
 test-interop:
 	tests/interop/run
+
+# The Berkeley Function Calling Leaderboard's stateful tools: 196 agents, run, verified, run again, compared. Downloads them into target/, pinned.
+test-bfcl:
+	tests/bfcl/run
 
 # A short smoke run of each fuzz target, from a printed seed.
 test-fuzz:

@@ -6,13 +6,14 @@
 import ast
 import collections
 import json
+import os
 import shutil
 
 from fetch import APIS, DATA, PACKAGE
 from wrap import definition, public
 
 INPUTS = PACKAGE.parent / "inputs"
-CATEGORIES = ("base", "long_context", "miss_func", "miss_param")
+CATEGORIES = os.environ.get("CATEGORIES", "base").split()  # of base, long_context, miss_func, miss_param
 
 
 def entries(category: str) -> list[tuple[dict, list[list[str]]]]:
