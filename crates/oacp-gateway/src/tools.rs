@@ -440,6 +440,7 @@ impl Caller {
             .tool_sandbox(tool.digest)
             .map_err(|error| unavailable(&error))?;
         let options = &tool.options;
+        let stack = self.stack.and(tool);
         let call = Call {
             agent,
             input,
@@ -460,10 +461,9 @@ impl Caller {
             observer: family
                 .observer
                 .clone()
-                .map(|observer| named(observer, &tool.definition.name)),
+                .map(|observer| named(observer, &stack)),
             cancel: family.cancel.clone(),
         };
-        let stack = self.stack.and(tool);
         let prepared = Prepared::new(family, call, family.level, Some(self.execution), &stack);
         let prepared = prepared.map_err(|error| unavailable(&error))?;
         let (mut attested, delegated) = run_and_sign(node, &sandbox, prepared, place)
@@ -474,13 +474,14 @@ impl Caller {
     }
 }
 
-/// An observer that is told whose line it is.
-fn named(observer: Observer, name: &ToolName) -> Observer {
-    let name = name.clone();
+/// An observer that is told whose lines they are.
+fn named(observer: Observer, stack: &Stack) -> Observer {
+    let tools = stack.0.iter().map(|tool| tool.definition.name.clone());
+    let tools: Vec<ToolName> = tools.collect();
     Arc::new(move |line| {
         observer(LogLine {
-            level: line.level,
-            message: &format!("{name}: {}", line.message),
+            tools: &tools,
+            ..line
         });
     })
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use oacp::capability::{Grant, GuestPath};
 use oacp::event::{Event, LogLevel, Seed};
+use oacp::id::ToolName;
 use oacp::outcome::Outcome;
 use oacp::recording::{Recording, SaltKey};
 use oacp::source::Source;
@@ -70,6 +71,8 @@ pub struct Job {
 /// A log line on its way to an [`Observer`]. It is the guest's text: escape control characters before showing it.
 #[derive(Clone, Copy, Debug)]
 pub struct LogLine<'a> {
+    /// Which tools it came through, the one that was called from outside first. Empty: it is the run's own.
+    pub tools: &'a [ToolName],
     /// How grave the guest says it is.
     pub level: LogLevel,
     /// The line, without its end.

@@ -287,6 +287,7 @@ impl State {
         self.log_bytes += message.len();
         if let Some(observer) = &self.observer {
             observer(LogLine {
+                tools: &[],
                 level,
                 message: &message,
             });

@@ -411,8 +411,9 @@ pub(super) fn log_to(console: Console) -> impl Fn(LogLine<'_>) + Send + Sync {
             LogLevel::Warning => (YELLOW, "warning"),
             LogLevel::Error => (RED, "error"),
         };
+        let from: String = line.tools.iter().map(|tool| format!("{tool} › ")).collect();
         console.say(&format!(
-            "{style}{name:>7}{style:#} {DIM}|{DIM:#} {}",
+            "{style}{name:>7}{style:#} {DIM}|{DIM:#} {DIM}{from}{DIM:#}{}",
             visible(line.message)
         ));
     }
