@@ -100,6 +100,16 @@ impl Failure {
         format!("{:#}{code}", self.error)
     }
 
+    /// What to do, where that is known.
+    pub(crate) fn hinted(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether it lies in what the caller gave.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.exit == Exit::Usage
+    }
+
     fn with_context(self, context: String) -> Self {
         Self {
             error: self.error.context(context),

@@ -1,17 +1,21 @@
 //! Tools on this machine: from a file to a package that can be registered, and from the registered ones to what a run may call.
 
 mod bind;
+mod candidate;
 mod describe;
+pub(crate) mod example;
 mod manifest;
 mod permissions;
 
-pub(crate) use bind::bind;
-pub(crate) use describe::{Package, describe, line};
+pub(crate) use bind::{agent_of, bind, options_of};
+pub(crate) use candidate::{Candidate, Look, Workbench};
+pub(crate) use describe::{Package, Refused, describe, line};
 pub(crate) use manifest::{Manifest, TOOL_FILE, manifest_of};
 pub(crate) use permissions::Permissions;
 
+use oacp::id::ToolName;
 use oacp_tool::manifest::Limits as Asked;
-use oacp_tool::store::Store;
+use oacp_tool::store::{Registered, Store};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -25,6 +29,21 @@ const CONCURRENCY: u64 = 16;
 /// The registered tools of this machine.
 pub(crate) fn store(home: &Home) -> Result<Store, Failure> {
     Ok(Store::open(&home.tools())?)
+}
+
+/// The package that has the tool of this name.
+///
+/// # Errors
+///
+/// Usage: none is registered.
+pub(crate) fn registered(name: &ToolName, home: &Home) -> Result<Registered, Failure> {
+    store(home)?.find(name)?.ok_or_else(|| unknown(name))
+}
+
+/// That no tool of this name is registered.
+pub(crate) fn unknown(name: &ToolName) -> Failure {
+    Failure::usage(format!("no tool `{name}` is registered"))
+        .hint("`oacp tool list` shows those that are; `oacp tool add FILE` registers one")
 }
 
 /// What a call may use.

@@ -331,7 +331,7 @@ impl Store {
         };
         package.check().map_err(refused)?;
         for definition in &package.definitions {
-            let started = code::started(program, definition)?;
+            let started = program.started(definition)?;
             if !started.is_some_and(|program| code::is_of(&program, definition)) {
                 return Err(refused(RecordProblem::Code(definition.name.clone())));
             }

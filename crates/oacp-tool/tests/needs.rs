@@ -248,6 +248,8 @@ fn a_component_says_what_it_imports() {
         "wasi:sockets/tcp@0.2.6",
         "acme:db/query",
         "oacp:agent/tools@0.1.0",
+        "oacp:agent/definitions@0.1.0",
+        "wasi:logging/logging",
     ]);
     assert_eq!(
         lines(&needs),

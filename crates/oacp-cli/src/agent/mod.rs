@@ -192,6 +192,6 @@ fn with_language(source: Source) -> Result<Given, Failure> {
 
 /// Whether a path is left out of an agent: hidden files and directories (`.git`, `.env`, `.venv`) and what tools leave behind.
 /// What is left out is neither hashed, nor shown to the agent, nor put into the bundle.
-fn left_out(name: &str) -> bool {
+pub(crate) fn left_out(name: &str) -> bool {
     name.starts_with('.') || matches!(name, "__pycache__" | "__MACOSX" | "node_modules")
 }

@@ -3,7 +3,7 @@
 mod answer;
 mod ask;
 pub(super) mod grant;
-mod input;
+pub(super) mod input;
 mod learn;
 mod learned;
 mod logged;
@@ -108,26 +108,78 @@ pub(crate) struct Arguments {
     registry: registry::LogFlags,
 }
 
+/// What is run and how, once the command line is read.
+pub(super) struct Asked {
+    pub(super) given: Given,
+    pub(super) input: String,
+    /// Rights, limits, level and log.
+    pub(super) options: RunOptions,
+    /// Where the bundle goes. `None`: to the others of this machine.
+    pub(super) bundle: Option<PathBuf>,
+    /// What if there is one.
+    pub(super) existing: Existing,
+    pub(super) with_runtime: bool,
+    /// Whether the agent is one that somebody wrote: where it failed says nothing of one that is this program's own.
+    pub(super) is_traced: bool,
+    pub(super) ask: bool,
+    pub(super) learning: Option<learn::Learning>,
+    pub(super) sandbox: Option<SandboxName>,
+    pub(super) nonce: Option<Nonce>,
+    pub(super) audience: Option<Audience>,
+    pub(super) seed: Option<Seed>,
+}
+
 pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Result<Exit, Failure> {
-    if let Some(taken) = arguments
-        .bundle
-        .as_deref()
-        .filter(|file| !arguments.force && file.exists())
-    {
-        return Err(bundle_file::taken(taken));
-    }
-    let here = std::env::current_dir()?;
-    let directory = config::guest_path(&here)?;
-    let mut options = options(&arguments, &directory, home, console)?;
+    let existing = match arguments.force {
+        true => Existing::Replace,
+        false => Existing::Keep,
+    };
+    refuse_taken(arguments.bundle.as_deref(), existing)?;
+    let directory = config::guest_path(&std::env::current_dir()?)?;
+    let options = options(&arguments, &directory, home, console)?;
     let learning = arguments
         .learn
         .map(|how| learn::Learning::begin(how, arguments.learn_file.as_deref()))
         .transpose()?;
-    let given = agent::load(&arguments.file, arguments.entry.as_ref())?;
-    let input = input::read(&arguments.input)?;
+    let asked = Asked {
+        given: agent::load(&arguments.file, arguments.entry.as_ref())?,
+        input: input::read(&arguments.input, input::What::Input)?,
+        options,
+        bundle: arguments.bundle,
+        existing,
+        with_runtime: arguments.with_runtime,
+        is_traced: true,
+        ask: arguments.ask,
+        learning,
+        sandbox: arguments.sandbox,
+        nonce: arguments.nonce,
+        audience: arguments.audience,
+        seed: arguments.seed,
+    };
+    perform(asked, home, console)
+}
 
+/// Refuses to begin what could not be kept.
+pub(super) fn refuse_taken(bundle: Option<&Path>, existing: Existing) -> Result<(), Failure> {
+    match bundle.filter(|file| existing == Existing::Keep && file.exists()) {
+        Some(taken) => Err(bundle_file::taken(taken)),
+        None => Ok(()),
+    }
+}
+
+/// Runs, keeps the bundle, and tells what came of it.
+pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Exit, Failure> {
+    let Asked {
+        given,
+        input,
+        mut options,
+        learning,
+        ..
+    } = asked;
+    let here = std::env::current_dir()?;
+    let directory = config::guest_path(&here)?;
     let granted_before = options.capabilities.clone();
-    let ask = if arguments.ask {
+    let ask = if asked.ask {
         asking(&mut options, &here, home, console)?
     } else {
         None
@@ -174,13 +226,13 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         state_dir: Some(home.sandboxes()),
         withheld: secret::files(&options.secrets)
             .chain([home.root().to_owned()])
-            .chain(arguments.bundle.iter().cloned())
+            .chain(asked.bundle.iter().cloned())
             .chain(options.registry.withheld())
             .collect(),
         egress: egress.clone(),
         log: log.as_ref().map(|log| log.logging.clone()),
     });
-    let sandbox = node.spawn(arguments.sandbox.as_ref())?;
+    let sandbox = node.spawn(asked.sandbox.as_ref())?;
     let cancel = Cancel::default();
     let printed = Arc::new(AtomicBool::new(false));
     let call = Call {
@@ -191,9 +243,9 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
         bound: bindings.bound,
         limits: options.limits,
         level: options.level,
-        nonce: arguments.nonce,
-        audience: arguments.audience,
-        seed: arguments.seed,
+        nonce: asked.nonce,
+        audience: asked.audience,
+        seed: asked.seed,
         clock_start: None,
         principal: principal()?,
         working_directory: directory,
@@ -217,22 +269,21 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     if let Some(log) = &log {
         executor.block_on(logged::prove(log, &mut execution));
     }
-    if let Some(runtime) = runtime.filter(|_| arguments.with_runtime) {
+    if let Some(runtime) = runtime.filter(|_| asked.with_runtime) {
         execution.bundle = execution
             .bundle
             .with_runtime(node.languages().read(&runtime)?);
     }
 
-    let file = write_bundle(
-        &execution,
-        arguments.bundle.as_deref(),
-        arguments.force,
-        home,
-    )?;
+    let file = write_bundle(&execution, asked.bundle.as_deref(), asked.existing, home)?;
     if let Some(missing) = unlogged {
         // What was announced is in the log, perhaps, and is closed there all the same.
         let _ = executor.block_on(sandbox.close(&node));
         return Err(missing.failure(&file));
+    }
+    if let Some(failure) = execution.failure.as_mut().filter(|_| !asked.is_traced) {
+        failure.trace.clear();
+        failure.location = None;
     }
     let told = logged::Told::of(&execution, log.as_ref());
     if console.json {
@@ -422,18 +473,11 @@ pub(super) fn log_to(console: Console) -> impl Fn(LogLine<'_>) + Send + Sync {
 fn write_bundle(
     execution: &Execution,
     named: Option<&Path>,
-    force: bool,
+    existing: Existing,
     home: &Home,
 ) -> Result<PathBuf, Failure> {
     let (file, existing) = match named {
-        Some(file) => (
-            std::path::absolute(file)?,
-            if force {
-                Existing::Replace
-            } else {
-                Existing::Keep
-            },
-        ),
+        Some(file) => (std::path::absolute(file)?, existing),
         None => {
             file::create_private_dir(&home.runs())?;
             (
@@ -446,7 +490,7 @@ fn write_bundle(
         Ok(()) => Ok(file),
         // The run has taken place, and may have changed files: its bundle is kept wherever that can be done.
         Err(e) if named.is_some() => {
-            let kept = write_bundle(execution, None, false, home)?;
+            let kept = write_bundle(execution, None, Existing::Keep, home)?;
             Err(e.hint(format!(
                 "the run has taken place; its bundle is in {}",
                 crate::home::shown(&kept)

@@ -2,9 +2,15 @@
 
 mod accept;
 mod add;
+mod call;
+mod check;
 mod consent;
 mod declared;
+mod dev;
+mod new;
 mod pin;
+mod test;
+mod trial;
 
 pub(super) use declared::register_missing;
 
@@ -26,6 +32,16 @@ use crate::tool;
 pub(crate) enum Command {
     /// Register the tools of a Python, JavaScript or TypeScript file, a directory, or a component
     Add(Box<add::Add>),
+    /// Call one tool, print its result and write the bundle of the call
+    Call(Box<call::Call>),
+    /// Write a small tool to start from, with examples
+    New(new::New),
+    /// Run the examples that travel with a tool, without registering it
+    Test(Box<test::Test>),
+    /// Say what is wrong with a tool, what it needs, how fast it is and what its results depend on, without registering it
+    Check(Box<check::Check>),
+    /// Describe and test a tool again whenever its files change, until Ctrl-C
+    Dev(Box<dev::Dev>),
     /// List the registered tools
     List,
     /// Show a tool: what it takes and gives, what it may do, where it comes from
@@ -53,6 +69,11 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Exit, Failure> {
     match command {
         Command::Add(add) => add::register(&add, home, console),
+        Command::Call(call) => call::call(*call, home, console),
+        Command::Test(arguments) => test::test(&arguments, home, console),
+        Command::New(arguments) => new::new(&arguments, console),
+        Command::Dev(arguments) => dev::dev(&arguments, home, console),
+        Command::Check(arguments) => check::check(&arguments, home, console),
         Command::List => list(home, console),
         Command::Show { name } => show(&name, home, console),
         Command::Accept { package, yes } => accept::accept(&package, yes, home, console),
@@ -96,12 +117,10 @@ fn list(home: &Home, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn show(name: &ToolName, home: &Home, console: &Console) -> Result<Exit, Failure> {
-    let missing = || {
-        Failure::usage(format!("no tool `{name}` is registered"))
-            .hint("`oacp tool list` shows those that are")
-    };
-    let package = tool::store(home)?.find(name)?.ok_or_else(missing)?;
-    let definition = package.definition(name).ok_or_else(missing)?;
+    let package = tool::registered(name, home)?;
+    let definition = package
+        .definition(name)
+        .ok_or_else(|| tool::unknown(name))?;
     if console.json {
         console.print_json(&object(&package))?;
         return Ok(Exit::Yes);

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oacp::capability::{Capabilities, SecretName};
-use oacp::source::{Source, SourcePath};
+use oacp::source::SourcePath;
 use oacp::tool::{Code, Definition};
 use oacp_egress::SecretValue;
 use oacp_gateway::{Agent, Bound, BoundTool, LoadError, TOOL_DEPTH_MAX, ToolOptions};
 use oacp_sandbox::{Engine, Language, Languages};
 use oacp_tool::store::{Kind, OriginKind, Program, Registered, Store};
 
-use super::{CONCURRENCY, Manifest, RESULT_BYTES, at_most, limits};
+use super::{CONCURRENCY, Manifest, RESULT_BYTES, at_most, limits, unknown};
 use crate::config::{Definitions, RunOptions};
 use crate::failure::Failure;
 use crate::{agent, secret};
@@ -53,7 +53,7 @@ pub(crate) fn bind(
 }
 
 /// What the record says; no environment and no secrets.
-fn options_of(package: &Registered) -> ToolOptions {
+pub(crate) fn options_of(package: &Registered) -> ToolOptions {
     ToolOptions {
         limits: limits(&package.limits),
         result_bytes_max: at_most(package.limits.result_bytes, RESULT_BYTES),
@@ -94,10 +94,7 @@ fn find(options: &RunOptions, store: &Store) -> Result<Vec<(Definition, Register
                 continue;
             }
             let Some(mut package) = store.find(&name)? else {
-                let failure = Failure::usage(format!("no tool `{name}` is registered"));
-                return Err(failure.hint(
-                    "`oacp tool list` shows those that are; `oacp tool add FILE` registers one",
-                ));
+                return Err(unknown(&name));
             };
             let Some(definition) = package.definition(&name).cloned() else {
                 continue;
@@ -228,9 +225,27 @@ fn load(
             "it was registered anew while this run went on".to_owned(),
         ));
     };
-    match loaded.program {
+    agent_of(
+        loaded.program,
+        loaded.package.kind,
+        definition,
+        engine,
+        languages,
+    )
+}
+
+/// A tool's code, started as its definition says, ready to run.
+pub(crate) fn agent_of(
+    program: Program,
+    kind: Kind,
+    definition: &Definition,
+    engine: &Engine,
+    languages: &Languages,
+) -> Result<Agent, LoadError> {
+    let unavailable = |error: &dyn std::fmt::Display| LoadError::Unavailable(error.to_string());
+    match program {
         Program::Source(source) => {
-            let language = match loaded.package.kind {
+            let language = match kind {
                 Kind::Javascript => Language::JavaScript,
                 _ => Language::Python,
             };
@@ -240,7 +255,7 @@ fn load(
                 .map_err(|e| unavailable(&e))?;
             Ok(Agent::Source {
                 program,
-                source: Arc::new(Source::clone(&source)),
+                source: Arc::new(source),
             })
         }
         Program::Component(wasm) => {

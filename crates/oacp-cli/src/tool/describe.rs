@@ -82,11 +82,40 @@ impl Package {
     }
 }
 
+/// Why a path is no package of tools.
+pub(crate) enum Refused {
+    /// What its author has to mend, at least one.
+    Remarks(Vec<Remark>),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl Refused {
+    /// Tells every reason on a line of its own, and what it comes to.
+    pub(crate) fn told(self, console: &Console) -> Failure {
+        let remarks = match self {
+            Self::Other(failure) => return failure,
+            Self::Remarks(remarks) => remarks,
+        };
+        for remark in &remarks {
+            console.say(&line(remark));
+        }
+        let count = crate::measure::plural(remarks.len() as u64, "reason");
+        Failure::usage(format!("it cannot be registered, for {count}"))
+    }
+}
+
 /// Describes what `path` names. Nothing of it is given any right.
 ///
 /// # Errors
 ///
-/// Usage: it is no package of tools, with every reason that was found.
+/// Usage: it is no package of tools; every reason was told on a line of its own.
 pub(crate) fn describe(
     path: &Path,
     entry: Option<&SourcePath>,
@@ -96,6 +125,20 @@ pub(crate) fn describe(
     executor: &Runtime,
     console: &Console,
 ) -> Result<Package, Failure> {
+    let package = examine(path, entry, name, engine, languages, executor, console);
+    package.map_err(|refused| refused.told(console))
+}
+
+/// The same, with the reasons left to the caller.
+pub(crate) fn examine(
+    path: &Path,
+    entry: Option<&SourcePath>,
+    name: Option<&PackageName>,
+    engine: &Engine,
+    languages: &Languages,
+    executor: &Runtime,
+    console: &Console,
+) -> Result<Package, Refused> {
     let origin_kind = if path.is_dir() {
         OriginKind::Directory
     } else {
@@ -127,7 +170,7 @@ pub(crate) fn describe(
                 program.exports().to_vec()
             };
             if offered.is_empty() {
-                return Err(no_tools(program.refused()));
+                return Err(no_tools(program.refused()).into());
             }
             let exports: Vec<Export> = offered
                 .into_iter()
@@ -156,9 +199,7 @@ pub(crate) fn describe(
     };
     let described = match kind {
         Language::Python => of_python(&source, engine, languages, executor, console)?,
-        Language::JavaScript => {
-            javascript::describe(&source).map_err(|error| refused(&error, console))?
-        }
+        Language::JavaScript => javascript::describe(&source).map_err(refused)?,
     };
     let functions = described.offers.iter().map(|offer| offer.function.clone());
     let name = named(functions.collect())?;
@@ -217,7 +258,7 @@ fn of_python(
     languages: &Languages,
     executor: &Runtime,
     console: &Console,
-) -> Result<Described, Failure> {
+) -> Result<Described, Refused> {
     let (asking, input) = python::question(source).or_usage()?;
     let loading = Loading::new(console, "the python runtime");
     let program = languages.load(engine, Language::Python.digest()?, &|progress| {
@@ -256,18 +297,13 @@ fn of_python(
             "{place}its functions cannot be asked: {}",
             visible(&failure.message)
         ))
-        .hint("the file is run once, without any right, to read its signatures: what it does outside of functions must need none"));
+        .hint("the file is run once, without any right, to read its signatures: what it does outside of functions must need none").into());
     }
-    python::answer(source, &run.output).map_err(|error| refused(&error, console))
+    python::answer(source, &run.output).map_err(refused)
 }
 
-/// Every reason is told on a line of its own.
-fn refused(error: &DescribeError, console: &Console) -> Failure {
-    for remark in &error.remarks {
-        console.say(&line(remark));
-    }
-    let count = crate::measure::plural(error.remarks.len() as u64, "reason");
-    Failure::usage(format!("it cannot be registered, for {count}"))
+fn refused(error: DescribeError) -> Refused {
+    Refused::Remarks(error.remarks)
 }
 
 /// A remark with its fix, which may have several lines.

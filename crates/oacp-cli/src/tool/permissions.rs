@@ -39,6 +39,13 @@ impl<'a> Permissions<'a> {
 
     /// A line for each right, then one for each thing that cannot work.
     pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = self.rights();
+        lines.extend(self.cannot_work.iter().map(|need| cannot_work(need)));
+        lines
+    }
+
+    /// A line for each right.
+    pub(crate) fn rights(&self) -> Vec<String> {
         let rows: Vec<_> = self
             .map
             .rows
@@ -66,7 +73,6 @@ impl<'a> Permissions<'a> {
                 row.capability.to_string()
             ));
         }
-        lines.extend(self.cannot_work.iter().map(|need| cannot_work(need)));
         lines
     }
 }

@@ -11,6 +11,7 @@
 
 mod agents;
 mod ask;
+mod author;
 mod config;
 mod demo;
 mod disclose;

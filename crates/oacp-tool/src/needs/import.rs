@@ -3,15 +3,17 @@
 use super::{Needs, Place, Wanted, bounded};
 
 /// Interfaces that need no right: they are served to every guest.
-const SERVED: [&str; 9] = [
+const SERVED: [&str; 11] = [
     "wasi:cli",
     "wasi:clocks",
     "wasi:io",
+    "wasi:logging",
     "wasi:random",
     "oacp:agent/port",
     "oacp:agent/types",
     "oacp:agent/log",
     "oacp:agent/denials",
+    "oacp:agent/definitions",
     "oacp:agent/ending",
 ];
 

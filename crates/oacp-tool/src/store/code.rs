@@ -57,20 +57,22 @@ pub(super) fn decode(kind: Kind, bytes: Vec<u8>, definition: &Definition) -> Opt
     Source::new(files?, entry).ok().map(Program::Source)
 }
 
-/// The program, started as the definition says. `None`: it is of another kind.
-pub(super) fn started(
-    program: &Program,
-    definition: &Definition,
-) -> Result<Option<Program>, SourceError> {
-    Ok(match (program, &definition.code) {
-        (Program::Source(source), Code::Source { entry, .. }) => {
-            Some(Program::Source(started_at(source, entry)?))
-        }
-        (Program::Component(bytes), Code::Component { .. }) => {
-            Some(Program::Component(bytes.clone()))
-        }
-        _ => None,
-    })
+impl Program {
+    /// The same code, started as the definition says. `None`: it is of another kind.
+    ///
+    /// # Errors
+    /// The file to start at is not among its files.
+    pub fn started(&self, definition: &Definition) -> Result<Option<Self>, SourceError> {
+        Ok(match (self, &definition.code) {
+            (Self::Source(source), Code::Source { entry, .. }) => {
+                Some(Self::Source(started_at(source, entry)?))
+            }
+            (Self::Component(bytes), Code::Component { .. }) => {
+                Some(Self::Component(bytes.clone()))
+            }
+            _ => None,
+        })
+    }
 }
 
 /// Whether the program is the one that the definition says.

@@ -14,8 +14,17 @@ const INPUT: JsonLimits = JsonLimits {
     depth_max: JSON_DEPTH_MAX,
 };
 
-/// The input's text, byte for byte: its digest is what `sha256sum` prints for the file.
-pub(super) fn read(given: &str) -> Result<String, Failure> {
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::command) enum What {
+    /// An agent's input: any JSON.
+    Input,
+    /// A tool's arguments: an object.
+    Arguments,
+}
+
+/// The text, byte for byte: its digest is what `sha256sum` prints for the file.
+pub(in crate::command) fn read(given: &str, what: What) -> Result<String, Failure> {
     let file = given
         .strip_prefix('@')
         .or_else(|| (given == "-").then_some(given));
@@ -23,21 +32,32 @@ pub(super) fn read(given: &str) -> Result<String, Failure> {
         Some(path) => file::read(Path::new(path), INPUT.bytes_max).or_usage()?,
         None => given.as_bytes().to_vec(),
     };
-    if let Err(error) = oacp::json::admit(&bytes, INPUT) {
-        let failure = Err(error.clone())
-            .or_context(|| match file {
-                Some(path) if path != "-" => format!("the input `{path}` is refused"),
-                _ => "the input is refused".to_owned(),
-            })
-            .or_usage();
-        return match error.kind {
-            AdmitErrorKind::Syntax | AdmitErrorKind::Truncated if file.is_none() => failure
-                .or_hint(|| {
-                    "quote it for the shell: --input '{\"name\": \"Ada\"}', or --input '\"text\"'"
-                        .to_owned()
-                }),
-            _ => failure,
-        };
+    let subject = match (what, file) {
+        (What::Input, Some(path)) if path != "-" => format!("the input `{path}` is refused"),
+        (What::Input, _) => "the input is refused".to_owned(),
+        (What::Arguments, Some(path)) if path != "-" => {
+            format!("the arguments `{path}` are refused")
+        }
+        (What::Arguments, _) => "the arguments are refused".to_owned(),
+    };
+    let example = match what {
+        What::Input => "--input '{\"name\": \"Ada\"}', or --input '\"text\"'",
+        What::Arguments => "--args '{\"name\": \"Ada\"}'",
+    };
+    match oacp::json::admit(&bytes, INPUT) {
+        Ok(value) if what == What::Arguments && !value.is_object() => Err(Failure::usage(format!(
+            "{subject}: they are no JSON object"
+        ))
+        .hint(format!("name them: {example}"))),
+        Ok(_) => Ok(String::from_utf8(bytes)?),
+        Err(error) => {
+            let failure = Err(error.clone()).or_context(|| subject).or_usage();
+            match error.kind {
+                AdmitErrorKind::Syntax | AdmitErrorKind::Truncated if file.is_none() => {
+                    failure.or_hint(|| format!("quote it for the shell: {example}"))
+                }
+                _ => failure,
+            }
+        }
     }
-    Ok(String::from_utf8(bytes)?)
 }

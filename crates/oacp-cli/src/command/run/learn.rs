@@ -32,7 +32,7 @@ pub(super) enum How {
 }
 
 /// A run that is being learnt from.
-pub(super) struct Learning {
+pub(in crate::command) struct Learning {
     how: How,
     file: PathBuf,
     /// What earlier runs left there.
