@@ -182,6 +182,37 @@ fn a_new_tool_passes_its_examples_and_its_check() {
             ✓ replays   20 of 20 confirmed
         "#]],
     );
+    session.write(
+        "mean/tool.yaml",
+        "name: mean\ncapabilities:\n  env: [TOWN]\n",
+    );
+    session.check(
+        &["tool", "check", "mean"],
+        expect![[r#"
+        $ oacp tool check mean
+        ✓ schema    mean
+        ✓ rights    1 right used, asked for or granted
+          env        TOWN  not seen to be used  asked for, not granted
+        ✓ size      [size]
+        ✓ time      [took] cold, [took] warm
+        ✓ examples  3 examples passed
+        ✓ replays   20 of 20 confirmed
+        ! note: its tool.yaml asks for env TOWN; --yes grants it
+    "#]],
+    );
+    session.check(
+        &["tool", "check", "mean", "--yes"],
+        expect![[r#"
+        $ oacp tool check mean --yes
+        ✓ schema    mean
+        ✓ rights    1 right used, asked for or granted
+          env        TOWN  not seen to be used  asked for, granted
+        ✓ size      [size]
+        ✓ time      [took] cold, [took] warm
+        ✓ examples  3 examples passed
+        ✓ replays   20 of 20 confirmed
+    "#]],
+    );
     for lang in ["js", "ts"] {
         assert!(
             session
@@ -380,9 +411,9 @@ fn a_check_says_what_is_wrong_and_what_results_depend_on() {
             ✗ problem   os.fork cannot work (odd.py:9)
                 use a tool: there are no processes
             ✓ schema    odd.now, odd.pick, odd.read, odd.spawn
-            ✓ rights    2 rights needed or granted
-              file_read [dir]/count.txt (odd.py:17): granted
-              file_write [dir]/count.txt (odd.py:18): granted
+            ✓ rights    2 rights used, asked for or granted
+              file_read  [dir]/count.txt  used at odd.py:17  granted
+              file_write [dir]/count.txt  used at odd.py:18  granted
             ✓ size      [size]
             ✓ time      [took] cold, [took] warm
             ✓ examples  4 examples passed
@@ -423,17 +454,17 @@ fn a_check_of_a_component_tells_its_imports() {
     session.check(
         &["tool", "check", "words.wasm"],
         expect![[r#"
-        $ oacp tool check words.wasm
-        ✓ schema    run
-        ✓ rights    3 rights needed or granted
-          env environment variables (import of `wasi:cli/environment@0.2.12`): not granted
-          file_read files (import of `wasi:filesystem/preopens@0.2.12`): not granted
-          file_write files (import of `wasi:filesystem/preopens@0.2.12`): not granted
-        ✓ size      [size]
-        ✓ time      [took] cold, [took] warm
-        ✓ examples  1 example passed
-        ✓ replays   10 of 10 confirmed
-    "#]],
+            $ oacp tool check words.wasm
+            ✓ schema    run
+            ✓ rights    3 rights used, asked for or granted
+              env        environment variables  used at import of `wasi:cli/environment@0.2.12`  not granted
+              file_read  files                  used at import of `wasi:filesystem/preopens@0.2.12`  not granted
+              file_write files                  used at import of `wasi:filesystem/preopens@0.2.12`  not granted
+            ✓ size      [size]
+            ✓ time      [took] cold, [took] warm
+            ✓ examples  1 example passed
+            ✓ replays   10 of 10 confirmed
+        "#]],
     );
     let store = wat::parse_str(
         r#"(component (import "wasi:keyvalue/store@0.2.0" (instance (export "open" (func)))))"#,
