@@ -1,37 +1,13 @@
 //! Secrets: where their values come from, and that they show nowhere.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::Path;
 
 use expect_test::expect;
 
+use crate::server::server;
 use crate::session::Session;
 
 const VALUE: &str = "s3cr3t/value+with \"quotes\" 0123456789";
-
-/// An HTTP server on this machine that answers what `answer` makes of each request's text.
-fn server(answer: fn(&str) -> String) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = Vec::new();
-            let mut byte = [0];
-            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-                request.push(byte[0]);
-            }
-            let body = answer(&String::from_utf8_lossy(&request));
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                body.len()
-            );
-        }
-    });
-    port
-}
 
 fn configure(session: &Session, port: u16, from: &str) {
     session.write(
