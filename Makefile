@@ -2,12 +2,18 @@
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: demo test test-rust test-mutations test-interop test-bfcl test-fuzz test-guests test-system bench lint guests
+.PHONY: demo test components test-rust test-mutations test-interop test-bfcl test-fuzz test-guests test-system bench lint guests
 
 demo:
 	$(CARGO) run --release -- demo
 
-test: test-rust test-mutations test-interop test-bfcl test-fuzz test-guests
+# Third parties' components are among what is tested, or it fails.
+test: export OACP_COMPONENTS = all
+test: components test-rust test-mutations test-interop test-bfcl test-fuzz test-guests
+
+# Fetches them into target/, by digest. Without them `make test-rust` tests with those that are checked in.
+components:
+	python3 examples/components/fetch.py
 
 test-rust:
 	$(CARGO) $(NEXTEST) --workspace

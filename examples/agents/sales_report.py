@@ -1,5 +1,6 @@
 """Reports what was sold, from orders in which products are misspelt: queries a CSV file, corrects the names, writes HTML."""
 
+import os
 from collections import Counter
 
 from oacp import log, tools
@@ -23,7 +24,8 @@ def run(input):
 
 
 def query(path, sql):
-    return tools.call("csv_query", path=path, sql=sql)["rows"]
+    # A tool has a working directory of its own.
+    return tools.call("csv_query", path=os.path.abspath(path), sql=sql)["rows"]
 
 
 def nearest(name, known):

@@ -6,7 +6,7 @@
 # Needs python3 with venv, and cargo; for json-pointer node 20 and npm. Each is fetched from its registry once.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=$here/../../target/components
+output=${CARGO_TARGET_DIR:-$here/../../target}/components
 mkdir -p "$output"
 . "$here/toolchain.sh"
 

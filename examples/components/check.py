@@ -14,7 +14,7 @@ from wasmtime import component as c
 from wasmtime.component import _types as t
 
 HERE = Path(__file__).parent
-BUILT = HERE.parent.parent / "target" / "components"
+BUILT = Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent.parent / "target") / "components"
 INTEGERS = {t.S8: (-2**7, 2**7), t.S16: (-2**15, 2**15), t.S32: (-2**31, 2**31), t.S64: (-2**63, 2**63),
             t.U8: (0, 2**8), t.U16: (0, 2**16), t.U32: (0, 2**32), t.U64: (0, 2**64)}
 FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

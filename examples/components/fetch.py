@@ -1,20 +1,24 @@
 """Downloads the published components of components.json, by digest, into target/components.
 
-    python3 fetch.py [NAME…]         needs pip and cargo, each as this machine has it set up
+    python3 fetch.py [NAME…]         needs python3 with venv, and cargo, with the registries that this machine has set up
 
 A package is asked for by name and version through its own registry's client; of what comes back nothing is run, and only
 the one file whose SHA-256 is the manifest's is kept.
 """
-import hashlib, io, json, os, subprocess, sys, tarfile, tempfile, zipfile
+import hashlib, io, json, os, subprocess, sys, tarfile, tempfile, venv, zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TARGET = HERE.parent.parent / "target" / "components"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent.parent / "target") / "components"
 
 
 def from_pip(package, version):
+    # A system's Python may have no pip of its own.
+    python = TARGET / "venv" / "bin" / "python"
+    if not python.exists():
+        venv.create(TARGET / "venv", with_pip=True)
     with tempfile.TemporaryDirectory() as directory:
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+        subprocess.run([python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
                         "--python-version=3.14", "--dest", directory, f"{package}=={version}"], check=True)
         wheel, = Path(directory).glob("*.whl")
         return wheel.read_bytes()

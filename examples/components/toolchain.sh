@@ -2,7 +2,7 @@
 #
 # Needs python3 with venv, and cargo. Everything else is fetched once, in pinned versions, by the registries' own clients.
 toolchain=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=${OACP_COMPONENT_BUILD:-$toolchain/../../target/component-build}
+work=${CARGO_TARGET_DIR:-$toolchain/../../target}/component-build
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 
@@ -19,7 +19,7 @@ flags=(
 
 wit_bindgen() {
     if ! [ -x "$work/wit-bindgen/bin/wit-bindgen" ]; then
-        cargo install --quiet --locked --root "$work/wit-bindgen" --no-default-features --features c wit-bindgen-cli@0.63.0
+        env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$work/wit-bindgen" --no-default-features --features c wit-bindgen-cli@0.63.0
     fi
     "$work/wit-bindgen/bin/wit-bindgen" "$@" >/dev/null
 }

@@ -22,10 +22,12 @@ def csv_query(
 ) -> Table:
     """Runs an SQL query on a CSV file. Columns that hold only numbers are numbers; the others are text, and empty cells are NULL."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = csv.reader(file, strict=True)
-    # Whatever the SQL does, it does to a database in this call's own memory.
+        rows = [row for row in csv.reader(file, strict=True) if row]
+    if not rows:
+        raise ValueError(f"{path} is empty")
+    # The database is this call's own; what SQL could attach to it is no more than the tool may read.
     with closing(sqlite3.connect(":memory:")) as database:
-        _load(database, header, rows)
+        _load(database, *rows)
         answer = database.execute(sql)
         found = answer.fetchmany(ROWS_MAX + 1)
         if len(found) > ROWS_MAX:
@@ -33,7 +35,7 @@ def csv_query(
         return {"columns": [column for column, *_ in answer.description or ()], "rows": [list(row) for row in found]}
 
 
-def _load(database: sqlite3.Connection, header: list[str], rows: list[list[str]]) -> None:
+def _load(database: sqlite3.Connection, header: list[str], *rows: list[str]) -> None:
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise ValueError(f"record {number} has {len(row)} cells, and the header {len(header)}")

@@ -56,7 +56,7 @@ class Unit(Enum):
 
 
 def units(
-    value: Annotated[float, "How many of the first unit"],
+    value: Annotated[float, "How many of `unit`"],
     unit: Annotated[Unit, "What the value is in"],
     to: Annotated[Unit, "What it is to be in"],
 ) -> float:
