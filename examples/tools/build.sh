@@ -24,7 +24,7 @@ debian_rust() { # Rust 1.85 as Debian has it, unpacked to $work/debian and not i
     local version=1.85.0+dfsg3-1~deb12u3
     [ -x "$work/debian/usr/bin/rustc" ] && return
     rm -rf "$work/debs" && mkdir -p "$work/debs"
-    (cd "$work/debs" && apt-get download --quiet libllvm19 {rustc-web,rust-web-src,libstd-rust-web-dev,libstd-rust-web-1.85}="$version")
+    (cd "$work/debs" && apt-get download --quiet libllvm19=1:19.1.7-3~deb12u1 {rustc-web,rust-web-src,libstd-rust-web-dev,libstd-rust-web-1.85}="$version")
     for package in "$work"/debs/*.deb; do dpkg-deb --extract "$package" "$work/debian"; done
     rm -r "$work/debs"
 }
