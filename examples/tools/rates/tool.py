@@ -28,7 +28,8 @@ class Rates(TypedDict):
 def rates(base: Currency, others: list[Currency]) -> Rates:
     """Looks up the latest exchange rates between a currency and others."""
     query = urlencode({"base": base, "symbols": ",".join(others)})
-    with urlopen(f"{os.environ.get('RATES_URL', PUBLIC)}?{query}", timeout=10) as response:
+    server = os.environ.get("RATES_URL", PUBLIC)
+    with urlopen(f"{server}?{query}", timeout=10) as response:
         answer = json.load(response, parse_float=Decimal, parse_int=Decimal)
     found = answer["rates"]
     if missing := [other for other in others if other not in found]:

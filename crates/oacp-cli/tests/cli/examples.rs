@@ -17,8 +17,8 @@ struct Example {
     agent: &'static str,
     /// What the agent itself may do, besides calling tools.
     rights: &'static [&'static str],
-    /// What is registered: the directory, and what it is granted.
-    tools: &'static [(&'static str, &'static [&'static str])],
+    /// The directories of the tools that are registered, with the rights that their `tool.yaml` asks for.
+    tools: &'static [&'static str],
     /// The tools that the agent may call, and does.
     calls: &'static [&'static str],
     /// Those that only tools may call, and do.
@@ -28,11 +28,7 @@ struct Example {
 const SALES_REPORT: Example = Example {
     agent: "sales_report.py",
     rights: &[],
-    tools: &[
-        ("csv_query", &["--allow-read", "agents/data/"]),
-        ("markdown", &[]),
-        ("spelling", &[]),
-    ],
+    tools: &["csv_query", "markdown", "spelling"],
     calls: &["csv_query", "markdown", "spelling.suggest"],
     calls_of_tools: &[],
 };
@@ -40,13 +36,7 @@ const SALES_REPORT: Example = Example {
 const EXPENSE_CLAIM: Example = Example {
     agent: "expense_claim.py",
     rights: &[],
-    tools: &[
-        ("check_digits", &[]),
-        // Its host is this test's own.
-        ("rates", &["--allow-env", "RATES_URL"]),
-        ("expenses", &["--allow-tool", "rates"]),
-        ("workdays", &[]),
-    ],
+    tools: &["check_digits", "rates", "expenses", "workdays"],
     calls: &["check_digits.iban", "expenses", "workdays.shift"],
     calls_of_tools: &["rates"],
 };
@@ -54,7 +44,7 @@ const EXPENSE_CLAIM: Example = Example {
 const HOME_FINDER: Example = Example {
     agent: "home_finder.py",
     rights: &[],
-    tools: &[("loan", &[]), ("units", &[])],
+    tools: &["loan", "units"],
     calls: &["loan", "units"],
     calls_of_tools: &[],
 };
@@ -62,11 +52,7 @@ const HOME_FINDER: Example = Example {
 const RELEASE_CHECK: Example = Example {
     agent: "release_check.mjs",
     rights: &["--allow-read", "agents/data/release/"],
-    tools: &[
-        ("checksum", &["--allow-read", "agents/data/release/"]),
-        ("image_info", &[]),
-        ("json_patch", &[]),
-    ],
+    tools: &["checksum", "image_info", "json_patch"],
     calls: &["checksum", "image_info", "json_patch"],
     calls_of_tools: &[],
 };
@@ -97,7 +83,7 @@ fn the_release_follows_from_three_components_and_typescript() {
 fn every_example_is_among_these() {
     let directories: BTreeSet<_> = names("tools", |path| path.is_dir());
     let used = EXAMPLES.iter().flat_map(|example| example.tools);
-    let used: BTreeSet<_> = used.map(|(directory, _)| (*directory).to_owned()).collect();
+    let used: BTreeSet<_> = used.map(|directory| (*directory).to_owned()).collect();
     assert_eq!(directories, used);
     assert_eq!(directories.len(), 12);
 
@@ -116,17 +102,16 @@ fn check(example: &Example) {
     let port = server(move |_| rates.clone());
     let host = format!("127.0.0.1:{port}");
 
-    for (directory, rights) in example.tools {
+    for directory in example.tools {
         let path = format!("tools/{directory}");
         copy(&examples().join(&path), &session.path(&path));
-        let component = format!("{path}/{directory}.wasm");
-        let is_component = session.path(&component).is_file();
-        let file = if is_component { &component } else { &path };
-        let mut arguments = [&["tool", "add", file, "--name", directory], *rights].concat();
-        if *directory == "rates" {
-            arguments.extend(["--allow-net", &host]);
-        }
-        session.stdout(&arguments);
+        // In place of the public server, this test's own.
+        let rates = ["--allow-net", &host, "--allow-env", "RATES_URL"];
+        let rights = match *directory {
+            "rates" => &rates[..],
+            _ => &["--yes"],
+        };
+        session.stdout(&[&["tool", "add", &path], rights].concat());
     }
 
     let (agent, input) = (
