@@ -99,3 +99,37 @@ pub const NEED_PLACES_MAX: usize = 8;
 
 /// Bytes of a host, a path or a name as a source has it in a literal.
 pub const NEED_TEXT_BYTES_MAX: usize = 256;
+
+/// Bytes that are asked for at once of a file that is fetched: at most so many are lost with a connection, and a line of 35 KB a second has
+/// them within an exchange's 30 seconds.
+pub const PIECE_BYTES: u64 = 1 << 20;
+
+/// Times that a request is sent whose connection breaks.
+pub const ATTEMPTS_MAX: usize = 3;
+
+/// Redirects of one request. Attack: a server that sends whoever asks it in a circle.
+pub const REDIRECTS_MAX: usize = 5;
+
+/// A manifest of a registry; the OCI specification asks of registries to take 4 MiB, and a tool's has one layer. Attack: memory by a huge one.
+pub const OCI_MANIFEST: JsonLimits = JsonLimits {
+    bytes_max: 1 << 20,
+    depth_max: oacp::limits::JSON_DEPTH_MAX,
+};
+
+/// A registry's answer to who asks for a token.
+pub const OCI_TOKEN: JsonLimits = JsonLimits {
+    bytes_max: 64 << 10,
+    depth_max: oacp::limits::JSON_DEPTH_MAX,
+};
+
+/// Signatures that are looked at of one artefact, each a request. Attack: a tag with ten thousand of them.
+pub const SIGNATURES_MAX: usize = 32;
+
+/// What cosign signs, or its signature of a file.
+pub const COSIGN_PAYLOAD: JsonLimits = JsonLimits {
+    bytes_max: 64 << 10,
+    depth_max: oacp::limits::JSON_DEPTH_MAX,
+};
+
+/// Bytes of an envelope that holds a release.
+pub const RELEASE_BYTES_MAX: usize = 64 << 10;

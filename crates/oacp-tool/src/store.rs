@@ -17,7 +17,7 @@
 
 mod code;
 mod difference;
-mod files;
+pub(crate) mod files;
 mod record;
 
 use std::collections::BTreeSet;

@@ -24,7 +24,7 @@
 //! | digest | `sha256:` and 64 lower-case hex digits | [`digest`] |
 //! | key id | SHA-256 of the SPKI (RFC 8410), 64 lower-case hex digits | [`key`] |
 //! | time | RFC 3339, UTC, milliseconds | [`time`] |
-//! | statement | in-toto Statement v1, JSON, predicates `execution/v1`, `delegation/v1`, `begin/v1` and `close/v1` | [`statement`], [`delegation`], [`begin`], [`close`] |
+//! | statement | in-toto Statement v1, JSON, predicates `execution/v1`, `delegation/v1`, `begin/v1`, `close/v1`, `tool/v1` and `release/v1` | [`statement`], [`delegation`], [`begin`], [`close`], [`tool`], [`release`] |
 //! | envelope | DSSE v1.0.2, exactly one Ed25519 signature | [`envelope`] |
 //! | event | canonical JSON (RFC 8785) | [`event`] |
 //! | recording's root | RFC 6962 tree over salted events | [`recording`] |
@@ -169,6 +169,7 @@ pub mod policy;
 pub mod proofs;
 pub mod recording;
 pub mod refusal;
+pub mod release;
 pub mod replay;
 pub mod report;
 pub mod source;
@@ -211,6 +212,7 @@ pub use outcome::Outcome;
 pub use proofs::{BundleProofError, Proven};
 pub use recording::{Content, Recording, RecordingSummary, SaltKey};
 pub use refusal::{Refusal, RefusalKind};
+pub use release::Release;
 pub use replay::{DivergedAt, FuelCompared, ReplayVerdict, Replayed};
 pub use report::{Grade, Question, Report, Verdict};
 pub use source::{Source, SourcePath};

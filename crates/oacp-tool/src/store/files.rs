@@ -56,7 +56,7 @@ pub(super) fn write_record(path: &Path, body: &[u8]) -> io::Result<()> {
 }
 
 /// A whole file of at most so many bytes.
-pub(super) fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -70,7 +70,7 @@ pub(super) fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Puts a file there, whole and durable, in the place of another if need be. Its directory is made if there is none.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = directory_of(path);
     make(dir)?;
     let unfinished = dir.join(UNFINISHED);
@@ -88,7 +88,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Takes a file away, durably. There may be none.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if is_no_such_file(&error) => Ok(()),
         Err(error) => Err(error),
@@ -130,7 +130,7 @@ pub(super) fn keep_only(dir: &Path, names: &BTreeSet<String>) {
 }
 
 /// Makes a private directory with those above it, durably. It may be there.
-pub(super) fn make(dir: &Path) -> io::Result<()> {
+pub(crate) fn make(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -154,7 +154,7 @@ pub(super) fn make(dir: &Path) -> io::Result<()> {
 }
 
 /// Waits for a lock that nobody else has.
-pub(super) fn lock(path: &Path) -> io::Result<File> {
+pub(crate) fn lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
@@ -176,7 +176,7 @@ pub(super) fn lock_shared(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Whether an error says that nothing is there.
-pub(super) fn is_no_such_file(error: &io::Error) -> bool {
+pub(crate) fn is_no_such_file(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
 
@@ -188,12 +188,12 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) {
+pub(crate) fn private(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
 }
 
 #[cfg(not(unix))]
-fn private(_options: &mut OpenOptions) {}
+pub(crate) fn private(_options: &mut OpenOptions) {}
 
 #[cfg(unix)]
 fn sync(dir: &Path) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::address::judged;
 use crate::limits::{HOST_LABEL_BYTES_MAX, HOST_NAME_BYTES_MAX, URL_BYTES_MAX};
 
 /// A host, in the canonical form of the URL Standard.
@@ -177,6 +178,38 @@ impl Target {
         Ok(target)
     }
 
+    /// Where a reference leads that was found at this target, as `location` has it in a redirect: a
+    /// whole URL, or a part of one (URL Standard). A fragment is left out.
+    ///
+    /// # Errors
+    /// As [`Target::parse`], of where it leads.
+    pub fn join(&self, reference: &str) -> Result<Self, TargetError> {
+        if reference.len() > URL_BYTES_MAX {
+            return Err(TargetError::TooLong);
+        }
+        // Joining would pass over what parsing refuses.
+        if reference.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(TargetError::Character);
+        }
+        let before_query = reference.split(['?', '#']).next().unwrap_or_default();
+        if before_query.contains('\\') {
+            return Err(TargetError::Backslash);
+        }
+        let base = Url::parse(&self.to_string()).map_err(|_| TargetError::Malformed)?;
+        let joined = base.join(reference).map_err(|_| TargetError::Malformed)?;
+        Self::parse(joined.as_str())
+    }
+
+    /// Whether it is this machine, by an address or by the name `localhost`.
+    pub fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Name(name) => name == "localhost",
+            host => host
+                .address()
+                .is_some_and(|address| judged(address).is_loopback()),
+        }
+    }
+
     /// How it travels.
     pub fn scheme(&self) -> Scheme {
         self.scheme
@@ -272,6 +305,44 @@ mod tests {
 
     fn target(url: &str) -> Target {
         Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn a_reference_leads_where_browsers_go_and_is_judged_as_a_url() {
+        let base = target("https://a.example/x/y?q");
+        for (reference, expected) in [
+            ("z", "https://a.example/x/z"),
+            ("/z#f", "https://a.example/z"),
+            ("//b.example/z", "https://b.example/z"),
+            ("http://b.example:81", "http://b.example:81/"),
+            ("", "https://a.example/x/y?q"),
+        ] {
+            let found = base.join(reference).map(|target| target.to_string());
+            assert_eq!(found.as_deref(), Ok(expected), "{reference}");
+        }
+        for (reference, expected) in [
+            ("/a b", TargetError::Character),
+            ("\\\\b.example\\z", TargetError::Backslash),
+            ("file:///etc/passwd", TargetError::Scheme),
+            ("ftp://b.example/", TargetError::Scheme),
+            ("https://user@b.example/", TargetError::UserInformation),
+        ] {
+            assert_eq!(base.join(reference), Err(expected), "{reference}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_in_every_spelling() {
+        for (url, expected) in [
+            ("http://localhost/", true),
+            ("http://127.9.9.9/", true),
+            ("http://[::1]/", true),
+            ("http://[::ffff:127.0.0.1]/", true),
+            ("http://localhost.example/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            assert_eq!(target(url).is_loopback(), expected, "{url}");
+        }
     }
 
     #[test]
