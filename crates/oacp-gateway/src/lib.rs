@@ -36,6 +36,7 @@ mod registry;
 mod remote;
 mod serve;
 mod server;
+mod source_web;
 mod spool;
 mod statement;
 mod token;
@@ -60,6 +61,7 @@ pub use registry::{Answered, RefusedEntry, Registry, RegistryError, RemoteRegist
 pub use remote::{Remote, RemoteError};
 pub use serve::{ServeOptions, serve};
 pub use server::ServerLimits;
+pub use source_web::SourceWeb;
 pub use spool::{Pending, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX, Sent, Spool, SpoolError};
 pub use token::{Token, TokenError};
 pub use tools::{

@@ -329,7 +329,11 @@ pub enum FetchError {
         found: Digest,
     },
     /// A signature is required and is not there.
-    #[error("`{what}` is not signed by {}; looked for in {}", list(keys, "anybody: no publisher's key was named"), list(places, "no place"))]
+    #[error(
+        "`{what}` is not signed by {}; looked for in {}",
+        list(keys, "anybody: no publisher's key was named"),
+        list(places, "no place")
+    )]
     Unsigned {
         /// The file or artefact.
         what: String,

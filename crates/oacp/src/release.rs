@@ -124,7 +124,11 @@ mod tests {
         for (from, to, expected) in [
             ("release/v1", "tool/v1", StatementError::Version),
             ("weather.py", "", StatementError::Shape),
-            ("\"critical\":[]", "\"critical\":[\"x\"]", StatementError::Critical("x".to_owned())),
+            (
+                "\"critical\":[]",
+                "\"critical\":[\"x\"]",
+                StatementError::Critical("x".to_owned()),
+            ),
         ] {
             let altered = text.replace(from, to);
             assert_ne!(altered, text);

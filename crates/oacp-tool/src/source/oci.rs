@@ -12,15 +12,14 @@ use oacp::json::from_slice;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::FetchError;
 use super::name::FileName;
 use super::reference::Image;
 use super::web::{Asking, Headers, Web, header};
-use super::FetchError;
 use crate::limits::{OCI_MANIFEST, OCI_TOKEN};
 
 /// The types of manifests that are read.
-const MANIFEST_TYPES: &str =
-    "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// The types of layers that are components: what the ecosystem writes, and what it wrote before.
 const WASM_TYPES: [&str; 2] = [
@@ -211,10 +210,7 @@ impl<'a, W: Web> Registry<'a, W> {
             return Ok(reply);
         }
         let token = self.new_token(&reply).await?;
-        let reply = self
-            .asking
-            .get(&url, with(Some(&token)), bytes_max)
-            .await?;
+        let reply = self.asking.get(&url, with(Some(&token)), bytes_max).await?;
         self.token = Some(token);
         match reply.status {
             401 | 403 => Err(self.credentials()),

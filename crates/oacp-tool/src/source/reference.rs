@@ -120,8 +120,7 @@ impl Image {
         if tag.is_none() && sha256.is_none() {
             return Err(Problem::NoTag);
         }
-        let mut registry =
-            Target::parse(&format!("https://{authority}/")).map_err(Problem::Url)?;
+        let mut registry = Target::parse(&format!("https://{authority}/")).map_err(Problem::Url)?;
         // As every client of registries has it: one on this machine is spoken to in the clear.
         if registry.is_loopback() {
             registry = Target::parse(&format!("http://{authority}/")).map_err(Problem::Url)?;
@@ -321,17 +320,29 @@ mod tests {
             (String::new(), Problem::Empty),
             (format!("./{}", "x".repeat(5000)), Problem::TooLong),
             ("ftp://a.example/x.py".to_owned(), Problem::Scheme),
-            (format!("http://a.example/x.py#sha256:{HEX}"), Problem::Clear),
+            (
+                format!("http://a.example/x.py#sha256:{HEX}"),
+                Problem::Clear,
+            ),
             (format!("http://10.0.0.1/x.py#sha256:{HEX}"), Problem::Clear),
             (url("x.py"), Problem::NoDigest),
             (url("x.py#"), Problem::Digest),
             (url("x.py#sha256:abc"), Problem::Digest),
             (url(&format!("x.py#sha512:{HEX}")), Problem::Digest),
-            (url(&format!("x.py#sha256:{}", HEX.to_uppercase())), Problem::Digest),
+            (
+                url(&format!("x.py#sha256:{}", HEX.to_uppercase())),
+                Problem::Digest,
+            ),
             (url(&format!("#sha256:{HEX}")), Problem::FileName),
             (url(&format!("x.tar.gz#sha256:{HEX}")), Problem::FileName),
-            (url(&format!("%2e.py/..%2fx.py#sha256:{HEX}")), Problem::FileName),
-            (format!("https://u@a.example/x.py#sha256:{HEX}"), Problem::Url(TargetError::UserInformation)),
+            (
+                url(&format!("%2e.py/..%2fx.py#sha256:{HEX}")),
+                Problem::FileName,
+            ),
+            (
+                format!("https://u@a.example/x.py#sha256:{HEX}"),
+                Problem::Url(TargetError::UserInformation),
+            ),
             ("oci://a.example".to_owned(), Problem::Image),
             ("oci://a.example/".to_owned(), Problem::Image),
             ("oci://a.example/X:1".to_owned(), Problem::Image),
@@ -343,7 +354,10 @@ mod tests {
             ("oci://a.example/x".to_owned(), Problem::NoTag),
             ("oci://a.example/x@sha256:12".to_owned(), Problem::Digest),
             ("oci:///x:1".to_owned(), Problem::Url(TargetError::NoHost)),
-            ("oci://u@a.example/x:1".to_owned(), Problem::Url(TargetError::UserInformation)),
+            (
+                "oci://u@a.example/x:1".to_owned(),
+                Problem::Url(TargetError::UserInformation),
+            ),
         ] {
             let found = Reference::parse(&text).map_err(|error| error.problem);
             assert_eq!(found, Err(expected), "{text}");

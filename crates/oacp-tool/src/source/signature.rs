@@ -137,7 +137,9 @@ pub enum KeyError {
     #[error("it is not a public key in PEM")]
     Pem,
     /// A key of another kind.
-    #[error("it is neither an Ed25519 key, as `oacp key show` prints it, nor an ECDSA P-256 key, as cosign writes it")]
+    #[error(
+        "it is neither an Ed25519 key, as `oacp key show` prints it, nor an ECDSA P-256 key, as cosign writes it"
+    )]
     Kind(#[from] ParsePublicKeyError),
 }
 
@@ -194,7 +196,6 @@ pub(super) fn signed_image(
     }
     let by = signed_blob(payload, signature.as_bytes(), policy)?;
     let Payload { critical } = from_slice(payload, COSIGN_PAYLOAD).ok()?;
-    let is_it =
-        critical.r#type == COSIGN_IMAGE && critical.image.digest == manifest.to_string();
+    let is_it = critical.r#type == COSIGN_IMAGE && critical.image.digest == manifest.to_string();
     is_it.then_some(by)
 }
