@@ -6,12 +6,14 @@ mod describe;
 pub(crate) mod example;
 mod manifest;
 mod permissions;
+mod source;
 
 pub(crate) use bind::{agent_of, bind, options_of};
 pub(crate) use candidate::{Candidate, Look, Workbench};
 pub(crate) use describe::{Package, Refused, describe, line};
 pub(crate) use manifest::{Manifest, TOOL_FILE, manifest_of};
 pub(crate) use permissions::Permissions;
+pub(crate) use source::{SignatureFlags, again, locate};
 
 use oacp::id::ToolName;
 use oacp_tool::manifest::Limits as Asked;

@@ -11,10 +11,12 @@ mod new;
 mod pin;
 mod test;
 mod trial;
+mod sign;
 
 pub(super) use declared::register_missing;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use oacp::id::ToolName;
@@ -30,7 +32,7 @@ use crate::tool;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Register the tools of a Python, JavaScript or TypeScript file, a directory, or a component
+    /// Register the tools of a Python, JavaScript or TypeScript file, a directory, or a component, from here or elsewhere
     Add(Box<add::Add>),
     /// Call one tool, print its result and write the bundle of the call
     Call(Box<call::Call>),
@@ -56,9 +58,16 @@ pub(crate) enum Command {
         /// Accept it; without this the difference is only shown
         #[arg(long)]
         yes: bool,
+        /// Where it is now, as `oacp tool add` takes it [default: where it came from; of a registry, what the tag stands for now]
+        #[arg(long, value_name = "REFERENCE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        signatures: tool::SignatureFlags,
     },
     /// Show what a package or a tool is pinned to, and compare it with what it has to be
     Pin(pin::Arguments),
+    /// Sign a file with this node's key, for others to check who hands it on
+    Sign(sign::Sign),
     /// Remove a package with all its tools
     Remove {
         /// The package, as `oacp tool list` names it
@@ -76,8 +85,14 @@ pub(crate) fn run(command: Command, home: &Home, console: &Console) -> Result<Ex
         Command::Check(arguments) => check::check(&arguments, home, console),
         Command::List => list(home, console),
         Command::Show { name } => show(&name, home, console),
-        Command::Accept { package, yes } => accept::accept(&package, yes, home, console),
         Command::Pin(arguments) => pin::pin(&arguments, home, console),
+        Command::Accept {
+            package,
+            yes,
+            from,
+            signatures,
+        } => accept::accept(&package, yes, from.as_deref(), &signatures, home, console),
+        Command::Sign(sign) => sign::sign(&sign, home, console),
         Command::Remove { package } => remove(&package, home, console),
     }
 }
@@ -135,8 +150,16 @@ fn show(name: &ToolName, home: &Home, console: &Console) -> Result<Exit, Failure
         .output_schema
         .as_ref()
         .map_or_else(|| "not said".to_owned(), pretty);
+    let signed = match &package.signature {
+        Some(signature) => format!(
+            "\nsigned  {}, key {}",
+            visible(&signature.kind),
+            visible(&signature.signer)
+        ),
+        None => String::new(),
+    };
     console.print(&format!(
-        "{CYAN}{name}{CYAN:#}  {}\n\n{}\n\ntakes   {}\ngives   {output}\nrights  {rights}\ncode    {}\nfrom    {}\nadded   {}",
+        "{CYAN}{name}{CYAN:#}  {}\n\n{}\n\ntakes   {}\ngives   {output}\nrights  {rights}\ncode    {}\nfrom    {}{signed}\nadded   {}",
         definition.digest(),
         visible(&definition.description),
         pretty(&definition.input_schema),
@@ -182,6 +205,7 @@ fn object(package: &Registered) -> Value {
         "kind": package.kind,
         "origin": package.origin,
         "version": package.version,
+        "signature": package.signature,
         "pin": package.pin(),
         "capabilities": package.capabilities,
         "limits": package.limits,

@@ -32,5 +32,6 @@ mod secrets;
 mod server;
 mod session;
 mod tool;
+mod tool_source;
 mod verify;
 mod witness;

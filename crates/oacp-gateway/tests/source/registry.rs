@@ -330,7 +330,7 @@ fn a_signature_of_cosigns_is_of_the_manifest() {
     for part in [
         format!("{tag}.sig` (not there)"),
         format!("{tag}.att` (signed by another key, or something else)"),
-        "cosign.pub (".to_owned(),
+        "`cosign.pub` (key ".to_owned(),
     ] {
         assert!(error.contains(&part), "{error}");
     }

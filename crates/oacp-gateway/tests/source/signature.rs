@@ -180,8 +180,8 @@ fn what_none_of_the_keys_signed_is_refused_and_says_what_was_looked_for() {
     let (_, path) = both(&[(".dsse.json", &by_another)], &[ours, theirs]);
     let text = path.unwrap_err().to_string();
     for part in [
-        "node.pem (",
-        "cosign.pub (",
+        "`node.pem` (key ",
+        "`cosign.pub` (key ",
         ".dsse.json` (signed by another key, or something else)",
         ".sig` (not there)",
     ] {

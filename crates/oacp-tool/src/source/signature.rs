@@ -67,7 +67,7 @@ impl SignaturePolicy {
     pub(super) fn names(&self) -> Vec<String> {
         self.keys
             .iter()
-            .map(|key| format!("{} ({})", key.name, key.id().short()))
+            .map(|key| format!("`{}` (key {})", key.name, key.id().hex()))
             .collect()
     }
 }
@@ -94,11 +94,9 @@ impl PublisherKey {
     /// # Errors
     /// Anything else.
     pub fn from_pem(name: &str, pem: &str) -> Result<Self, KeyError> {
-        let body = pem
-            .trim()
-            .strip_prefix(PEM_BEGIN)
-            .and_then(|rest| rest.strip_suffix(PEM_END))
-            .ok_or(KeyError::Pem)?;
+        // What stands around it explains it (RFC 7468, 5.2).
+        let (_, rest) = pem.split_once(PEM_BEGIN).ok_or(KeyError::Pem)?;
+        let (body, _) = rest.split_once(PEM_END).ok_or(KeyError::Pem)?;
         let body: String = body.split_ascii_whitespace().collect();
         let der = STANDARD.decode(body).map_err(|_| KeyError::Pem)?;
         let point = der

@@ -1,9 +1,9 @@
 //! `oacp tool accept`: the difference between what is pinned and what is there, and taking it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use oacp_tool::package::PackageName;
-use oacp_tool::store::{Difference, Origin, OriginKind, Registered};
+use oacp_tool::store::{Difference, Registered, Terms};
 use serde_json::{Value, json};
 
 use super::add::{described, log, tick, told};
@@ -11,12 +11,14 @@ use crate::console::Console;
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
-use crate::tool::{self, Manifest, TOOL_FILE};
-use crate::{accepted, bundle_file, rights};
+use crate::tool::{self, Manifest, SignatureFlags, TOOL_FILE};
+use crate::{accepted, rights};
 
 pub(super) fn accept(
     name: &PackageName,
     yes: bool,
+    from: Option<&Path>,
+    signatures: &SignatureFlags,
     home: &Home,
     console: &Console,
 ) -> Result<Exit, Failure> {
@@ -24,32 +26,34 @@ pub(super) fn accept(
     let old = store
         .package(name)?
         .ok_or_else(|| Failure::usage(format!("no package `{name}` is registered")))?;
-    let path = PathBuf::from(&old.origin.reference);
-    if !matches!(old.origin.kind, OriginKind::File | OriginKind::Directory) {
-        return Err(Failure::usage(format!(
-            "`{name}` does not come from this machine"
-        )));
+    if let Some(signature) = old.signature.as_ref().filter(|_| signatures.is_empty()) {
+        let failure = Failure::usage(format!(
+            "`{name}` was registered with a signature by the key {}, and another version would be taken without one",
+            visible(&signature.signer)
+        ));
+        return Err(failure.hint("say --publisher-key FILE, as when it was added"));
     }
+    let path = tool::again(&old.origin, from)?;
     let options = accepted::discovered(home, console)?;
     let manifest = match tool::manifest_of(&path)? {
         Some(text) => Some(Manifest::of_file(&text, &options.secrets)?),
         None => None,
     };
-    let entry = old.origin.entry.as_ref();
-    let package = described(&path, entry, Some(name), home, console)?;
-    let new = Registered {
-        definitions: package.definitions.clone(),
-        origin: Origin {
-            sha256: package.origin,
-            ..old.origin.clone()
-        },
-        version: match &manifest {
-            Some(manifest) => manifest.version.clone(),
-            None => old.version.clone(),
-        },
-        added: bundle_file::now(),
-        ..old.clone()
+    let entry = old.origin.entry.as_ref().filter(|_| from.is_none());
+    let located = tool::locate(&path, signatures, &options.egress, home, console)?;
+    let package = described(located.path(), entry, Some(name), home, console)?;
+    let version = match &manifest {
+        Some(manifest) => manifest.version.clone(),
+        None => old.version.clone(),
     };
+    let terms = Terms {
+        capabilities: old.capabilities.clone(),
+        limits: old.limits,
+        instance: old.instance,
+        working_directory: old.working_directory.clone(),
+    };
+    let (new, program) = package.into_record(&path, version, terms)?;
+    let new = located.attributed(new)?;
     let difference = old.difference(&new);
     if console.json {
         console.print_json(&json!({ "package": name, "changed": !difference.is_empty(), "accepted": yes && !difference.is_empty() }))?;
@@ -59,14 +63,14 @@ pub(super) fn accept(
     if let Some(manifest) = &manifest {
         tell_unanswered(manifest, &old, console);
     }
-    if difference.is_empty() && new.origin.sha256 == old.origin.sha256 {
+    if difference.is_empty() && new.origin == old.origin {
         return Ok(Exit::Yes);
     }
     if !yes {
         console.note("nothing was accepted; say --yes to accept it");
         return Ok(Exit::No);
     }
-    let (_, registered) = store.replace(new, &package.program)?;
+    let (_, registered) = store.replace(new, &program)?;
     let granted = &registered.capabilities;
     let logged = log(&registered, granted, &options, home, console)?;
     tick(

@@ -25,7 +25,7 @@ use crate::{accepted, node_key, registry, runtime};
 
 #[derive(Args)]
 pub(crate) struct Add {
-    /// A .py, .js, .mjs, .ts or .wasm (component) file, a directory, or a tool.yaml
+    /// A .py, .js, .mjs, .ts or .wasm (component) file, a directory, or a tool.yaml; `https://…#sha256:…`, or `oci://HOST/NAME:TAG`
     path: PathBuf,
     /// The package's name: its tools are NAME, or NAME.FUNCTION if it has several [default: that of tool.yaml, or the function's or the file's name]
     #[arg(long)]
@@ -62,6 +62,8 @@ pub(crate) struct Add {
     /// Calls at once; others wait [default: 16]
     #[arg(long, value_name = "N")]
     concurrency: Option<u64>,
+    #[command(flatten)]
+    signatures: tool::SignatureFlags,
     #[command(flatten)]
     registry: registry::LogFlags,
 }
@@ -103,7 +105,8 @@ pub(super) fn register(add: &Add, home: &Home, console: &Console) -> Result<Exit
     let path = manifest.map_or(add.path.as_path(), |manifest| &manifest.path);
     let entry = add.entry.as_ref().or_else(|| manifest?.entry.as_ref());
     let name = add.name.as_ref().or_else(|| Some(&manifest?.name));
-    let package = described(path, entry, name, home, console)?;
+    let located = tool::locate(path, &add.signatures, &options.egress, home, console)?;
+    let package = described(located.path(), entry, name, home, console)?;
     if let Some(manifest) = manifest {
         introduce(manifest, console);
         refuse_another(&package, manifest)?;
@@ -151,6 +154,7 @@ pub(super) fn register(add: &Add, home: &Home, console: &Console) -> Result<Exit
     };
     let version = manifest.and_then(|manifest| manifest.version.clone());
     let (registered, program) = package.into_record(path, version, terms)?;
+    let registered = located.attributed(registered)?;
     let registered = tool::store(home)?.add(registered, &program).or_usage()?;
     let logged = log(
         &registered,
