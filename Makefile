@@ -2,14 +2,14 @@
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: demo test components test-rust test-mutations test-interop test-bfcl test-fuzz test-guests test-system bench lint guests
+.PHONY: demo test components test-rust test-mutations test-interop test-oci test-bfcl test-fuzz test-guests test-system bench lint guests
 
 demo:
 	$(CARGO) run --release -- demo
 
 # Third parties' components are among what is tested, or it fails.
 test: export OACP_COMPONENTS = all
-test: components test-rust test-mutations test-interop test-bfcl test-fuzz test-guests
+test: components test-rust test-mutations test-interop test-oci test-bfcl test-fuzz test-guests
 
 # Fetches them into target/, by digest. Without them `make test-rust` tests with those that are checked in.
 components:
@@ -26,6 +26,10 @@ test-mutations:
 # Unmodified third parties verify what this program wrote. Installs them into target/, pinned.
 test-interop:
 	tests/interop/run
+
+# Tools out of a real registry of containers, on loopback.
+test-oci:
+	tests/oci/run
 
 # The Berkeley Function Calling Leaderboard's stateful tools: 196 agents, run, verified, run again, compared. Downloads them into target/, pinned.
 test-bfcl:

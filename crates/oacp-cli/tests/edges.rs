@@ -36,7 +36,7 @@ const STRANGERS: [&str; 5] = [
 ];
 
 /// A heavy dependency and the crates that may name it. A name that ends in `*` stands for all that begin so.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("anyhow", &["oacp-cli"]),
     ("axum", &["oacp-gateway"]),
     ("clap*", &["oacp-cli"]),
@@ -47,6 +47,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("ml-dsa", &["oacp-tlog"]),
     ("oxc*", &["oacp-tool"]),
     ("reqwest", &["oacp-bench"]),
+    ("ring", &["oacp-tool"]),
     ("rusqlite", &["oacp-registry"]),
     ("wasmtime*", &["oacp-sandbox", "oacp-bench"]),
     ("tokio-rustls", &["oacp-egress"]),

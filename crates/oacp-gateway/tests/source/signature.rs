@@ -75,9 +75,12 @@ pub fn release(bytes: &[u8], key: &SecretKey) -> Vec<u8> {
     release.sign(key).to_json()
 }
 
+/// What is beside a file: what is added to its name, and the content.
+type Beside<'a> = &'a [(&'a str, &'a [u8])];
+
 /// What is signed beside a file on a server, and beside the same file on this machine, is judged alike.
 fn both(
-    beside: &[(&str, &[u8])],
+    beside: Beside<'_>,
     keys: &[PublisherKey],
 ) -> (Result<Fetched, FetchError>, Result<Fetched, FetchError>) {
     let content: &[u8] = b"def f(): ...";
@@ -141,7 +144,7 @@ fn what_none_of_the_keys_signed_is_refused_and_says_what_was_looked_for() {
     let blob_of_another = cosign.sign(b"def g(): ...");
     let blob_by_another = Cosign::new().sign(b"def f(): ...");
     let (ours, theirs) = (public(&node(1)), cosign.public());
-    let cases: [(&[(&str, &[u8])], &[PublisherKey]); 10] = [
+    let cases: [(Beside<'_>, &[PublisherKey]); 10] = [
         (&[], std::slice::from_ref(&ours)),
         (&[], std::slice::from_ref(&theirs)),
         (&[], &[]),

@@ -148,3 +148,68 @@ pub(super) fn header<'r>(reply: &'r Response, name: &str) -> Option<&'r str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// Leads from the registry to its store of files, on another host. Sockets of one machine are all the same host.
+    #[derive(Default)]
+    struct TwoHosts(RefCell<Vec<(String, Led, bool)>>);
+
+    impl Web for TwoHosts {
+        async fn exchange(&self, request: Request, led: Led) -> Result<Response, ExchangeError> {
+            let url = request.target().to_string();
+            let is_registry = url.starts_with("https://registry.example/");
+            let has_token = request
+                .headers()
+                .iter()
+                .any(|(name, _)| name == "authorization");
+            self.0.borrow_mut().push((url, led, has_token));
+            let location = ("location".to_owned(), "https://files.example/x".to_owned());
+            Ok(Response {
+                status: if is_registry { 307 } else { 200 },
+                reason: String::new(),
+                headers: if is_registry { vec![location] } else { vec![] },
+                body: b"abc".to_vec(),
+            })
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_the_registry_alone_and_who_leads_where_is_said() {
+        let web = TwoHosts::default();
+        let registry = Target::parse("https://registry.example/v2/x").unwrap();
+        let asking = Asking::new(&web, registry.clone());
+        let headers = Headers {
+            token: Some("t0ken"),
+            ..Headers::default()
+        };
+        let reply = {
+            let mut getting = pin!(asking.get(&registry, headers, 3));
+            match getting
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
+                Poll::Ready(reply) => reply.unwrap(),
+                Poll::Pending => panic!("nothing is waited for"),
+            }
+        };
+        assert_eq!(reply.body, b"abc");
+        assert_eq!(
+            web.0.into_inner(),
+            [
+                (
+                    "https://registry.example/v2/x".to_owned(),
+                    Led::ByUser,
+                    true
+                ),
+                ("https://files.example/x".to_owned(), Led::ByServer, false)
+            ]
+        );
+    }
+}
