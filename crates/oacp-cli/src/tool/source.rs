@@ -63,13 +63,13 @@ impl SignatureFlags {
 pub(crate) struct Located {
     path: PathBuf,
     /// What was fetched or checked, which is described from a copy. `None`: a path, as it is.
-    fetched: Option<(Fetched, Copy)>,
+    fetched: Option<(Fetched, PrivateCopy)>,
 }
 
 /// A private copy, which goes with its owner.
-struct Copy(PathBuf);
+struct PrivateCopy(PathBuf);
 
-impl Drop for Copy {
+impl Drop for PrivateCopy {
     fn drop(&mut self) {
         // What is left behind is only a copy.
         let _ = fs::remove_dir_all(&self.0);
@@ -103,7 +103,7 @@ pub(crate) fn locate(
     }
     let fetched = fetched(&reference, &policy, egress, home, console)?;
     // One process describes one package at a time.
-    let copy = Copy(cache(home).join(format!("copy-{}", std::process::id())));
+    let copy = PrivateCopy(cache(home).join(format!("copy-{}", std::process::id())));
     fs::create_dir_all(&copy.0)?;
     let path = copy.0.join(fetched.name.as_str());
     file::write_whole(&path, &fetched.bytes, Existing::Replace, Readers::Owner)?;
