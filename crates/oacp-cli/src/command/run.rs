@@ -237,6 +237,7 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
     let printed = Arc::new(AtomicBool::new(false));
     let call = Call {
         agent,
+        definition: None,
         input,
         asked: options.capabilities,
         tools: Tools::none(),
