@@ -5,7 +5,6 @@
 //! with the run. What a check says is an execution of its own, which anybody can repeat.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use oacp::id::ExecutionId;
 use oacp::outcome::Outcome;
 use oacp::recording::Recording;
 use oacp_sandbox::{Failure, Job, Limits, LogLine, Observer, Run, Tools, Usage};
-use oacp_tool::needs::{Needs, Wanted, Works};
+use oacp_tool::needs::Needs;
 use oacp_tool::schema::{Schema, SchemaError};
 
 use crate::call::{Agent, Call};
@@ -342,49 +341,20 @@ fn code(definition: &AgentDefinition, agent: &Agent, granted: &Bound) -> Result<
         return Ok(());
     };
     let known: BTreeSet<&str> = granted.keys().map(AsRef::as_ref).collect();
-    match objections(&Needs::of_source(source), &known) {
+    match Needs::of_source(source).objections(&known) {
         reasons if reasons.is_empty() => Ok(()),
-        reasons => Err(reasons),
+        reasons => Err(listed(&reasons)),
     }
 }
 
-/// What a source shows of itself that cannot work: imports, and calls of tools that it does not have. Of other rights it says too little: a file of the agent's own
-/// needs none.
-fn objections(needs: &Needs, tools: &BTreeSet<&str>) -> String {
-    let reasons: Vec<String> = needs
-        .list
-        .iter()
-        .filter_map(|need| match (&need.works, &need.capability) {
-            (Works::No { instead }, _) => Some(format!(
-                "`{}` cannot work ({}): {instead}",
-                need.what,
-                need.why()
-            )),
-            (Works::Yes, Some(Wanted::Tool(Some(name)))) if !tools.contains(name.as_str()) => {
-                Some(format!(
-                    "it calls the tool `{name}`, which it does not have ({})",
-                    need.why()
-                ))
-            }
-            _ => None,
-        })
-        .collect();
-    let mut text = reasons
-        .iter()
-        .take(REASONS_MAX)
-        .fold(String::new(), |mut text, reason| {
-            let separator = if text.is_empty() { "" } else { "; " };
-            let _ = write!(text, "{separator}{reason}");
-            text
-        });
-    if let Some(more) = reasons
-        .len()
-        .checked_sub(REASONS_MAX)
-        .filter(|more| *more > 0)
-    {
-        let _ = write!(text, "; and {more} more");
+/// In one line, as many as a person reads.
+fn listed(reasons: &[String]) -> String {
+    let shown = reasons.len().min(REASONS_MAX);
+    let text = reasons.get(..shown).unwrap_or_default().join("; ");
+    match reasons.len() - shown {
+        0 => text,
+        more => format!("{text}; and {more} more"),
     }
-    text
 }
 
 /// An observer that is told whose lines they are.

@@ -34,16 +34,24 @@ pub(crate) fn replay(
     let bundle = bundle_file::read(&arguments.bundle)?;
     let verified = bundle_file::verify(&bundle, &trust, &Expectation::default())?;
     let replayed = re_execute(&verified, home, console)?;
+    let report = verified.report_all(&replayed);
     if console.json {
-        console.print_json(&json!({
+        let mut object = json!({
             "execution_id": verified.statement().execution_id,
             "replay": replayed.verdict,
-            "tool_calls": verified.report_all(&replayed).tool_calls,
-        }))?;
+            "tool_calls": report.tool_calls,
+        });
+        if let Some(validation) = &report.validation {
+            object["validation"] = json!(validation);
+        }
+        console.print_json(&object)?;
     } else {
         console.print(&text(&replayed.verdict))?;
-        for call in verified.report_all(&replayed).tool_calls {
-            console.print(&report::called(&call))?;
+        for call in &report.tool_calls {
+            console.print(&report::called(call))?;
+        }
+        for step in report::validation(&report) {
+            console.print(&step)?;
         }
     }
     Ok(worst(&replayed))
