@@ -122,15 +122,16 @@ impl Validating {
             limits: call.limits,
             agent,
         };
-        let name = &validating.agent.definition.name;
-        let code = code(&validating.agent.definition, &call.agent, granted)
+        let agent = Arc::clone(&validating.agent);
+        let name = &agent.definition.name;
+        let code = code(&agent.definition, &call.agent, granted)
             .map_err(|why| format!("the code of agent `{name}` is not accepted: {why}"));
-        let input = validating.agent.input.as_ref().map(|schema| {
-            let judged = schema.validate(call.input.as_bytes());
-            judged.map_err(|why| format!("agent `{name}` does not take this input: {why}"))
-        });
-        let passed = validating.step(code, |passed| Step::Code { passed });
-        if let (true, Some(input)) = (passed, input) {
+        if validating.step(code, |passed| Step::Code { passed })
+            && let Some(schema) = &agent.input
+        {
+            let input = schema
+                .validate(call.input.as_bytes())
+                .map_err(|why| format!("agent `{name}` does not take this input: {why}"));
             validating.step(input, |passed| Step::Input { passed });
         }
         validating

@@ -429,7 +429,8 @@ mod tests {
             ("a", true),
             ("bb", true),
         ];
-        let cases: [(&[(&str, bool)], Outcome, bool); 18] = [
+        type Steps<'a> = &'a [(&'a str, bool)];
+        let cases: [(Steps<'_>, Outcome, bool); 18] = [
             (&whole, Ok, true),
             (&whole, CheckFailed, false),
             (&whole, GuestError, false),

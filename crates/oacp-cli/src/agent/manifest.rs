@@ -1,36 +1,37 @@
 //! From an `agent.yaml` and the directory that it lies in to an agent that can be registered.
+//!
+//! The attack is a manifest from somewhere that names files of this machine: into a definition, which everybody sees. What it names lies
+//! in its own directory, and links are not followed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use oacp::agent::{AgentCode, AgentDefinition, Check};
-use oacp::capability::{
-    Capabilities, DenyRule, GuestPath, HostRule, NamePattern, PathPattern, SecretName,
-};
+use oacp::agent::{AgentCode, AgentDefinition, Check, CheckName};
 use oacp::digest::Digest;
 use oacp::id::ToolName;
+use oacp::limits::{JSON_DEPTH_MAX, JsonLimits};
 use oacp::source::{Source, SourcePath};
 use oacp::statement::Level;
 use oacp_sandbox::Language;
 use oacp_sandbox::limits::COMPONENT_BYTES_MAX;
 use oacp_tool::agents::{AgentFiles, AgentRecord, StoredCode};
+use oacp_tool::limits::SCHEMA_BYTES_MAX;
 use oacp_tool::manifest::{self, AgentFile, LevelName, SchemaText};
 use oacp_tool::needs::Needs;
 use oacp_tool::schema::Schema;
 use serde_json::Value;
 
 use super::{Given, component, directory};
-use crate::config::{self, Definitions};
+use crate::config::{Definitions, Text, capabilities, guest_path};
 use crate::failure::{Failure, Judge};
 use crate::home::Home;
-use crate::{bundle_file, file, tool, yaml};
+use crate::yaml::{self, Spot};
+use crate::{bundle_file, file, tool};
 
 /// What an agent's manifest is called in its directory.
 const MANIFEST: &str = "agent.yaml";
-
-/// Bytes of a manifest.
-const MANIFEST_BYTES_MAX: usize = 1 << 20;
 
 /// An agent that could be registered.
 pub(crate) struct Declared {
@@ -40,108 +41,93 @@ pub(crate) struct Declared {
     pub(crate) needs: Needs,
 }
 
-/// The manifest that `path` means: itself, or the one in the directory.
-pub(crate) fn manifest_of(path: &Path) -> PathBuf {
-    if path.is_dir() {
-        path.join(MANIFEST)
-    } else {
-        path.to_owned()
-    }
-}
+/// The files of an agent's directory, by their paths within it.
+type Files = BTreeMap<SourcePath, Vec<u8>>;
 
 /// Reads what `path` names, an `agent.yaml` or the directory of one, with all that it refers to. Nothing of it is run.
 ///
 /// # Errors
 ///
-/// Usage: the manifest is malformed, with line and column; it names what is not there, or what cannot be.
+/// Usage, with line and column: the manifest is malformed, or names what is not there, or what cannot be.
 pub(crate) fn declare(
     path: &Path,
     secrets: &Definitions,
     home: &Home,
 ) -> Result<Declared, Failure> {
     let path = manifest_of(path);
-    let name = path.display().to_string();
-    let place = |key: &str| format!("{name}: `{key}`");
-    let bytes = file::read(&path, MANIFEST_BYTES_MAX).or_usage()?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Failure::usage(format!("`{name}` is not UTF-8")))?;
-    let written: AgentFile = yaml::from_str(&text, &name)?;
-    let dir = config::directory_of(&path)?;
-    let base = config::guest_path(&dir)?;
-    let entry: SourcePath = parsed(&written.entry, &place("entry"))?;
+    let text = Text::read(&path)?;
+    let written: AgentFile = yaml::from_str(&text.text, &text.name)?;
+    let (top, dir) = (text.top(), &text.dir);
+    let base = guest_path(dir)?;
+    let entry: SourcePath = parsed(&written.entry, &top.key("entry"))?;
     let is_component = entry.as_str().ends_with(".wasm");
-    let left_out = |path: &str| path == MANIFEST || (is_component && path == entry.as_str());
-    let files = directory::read(&dir, left_out)
+    let omitted = |path: &str| path == MANIFEST || (is_component && path == entry.as_str());
+    let files = directory::read(dir, omitted)
         .or_context(|| format!("`{}` cannot be read", dir.display()))
         .or_usage()?;
-    let files: BTreeMap<SourcePath, Vec<u8>> = files.into_iter().collect();
+    let files: Files = files.into_iter().collect();
 
-    let (checks, stubs) = checks(&written.checks, &files, &place)?;
-    let has_source = !is_component || !checks.is_empty();
-    let mut code = AgentFiles {
-        component: None,
-        files: match has_source {
-            true => files.clone().into_iter().chain(stubs).collect(),
-            false => Vec::new(),
-        },
-    };
-    let started_at = |entry: &SourcePath| {
-        let source = Source::new(code.files.clone(), entry.clone());
-        source.or_context(|| place("entry")).or_usage()
-    };
+    let stubs = stubs(&written.checks, &files, &top.key("checks"))?;
+    let mut code = AgentFiles::default();
+    if !is_component || !stubs.is_empty() {
+        let stubs = stubs.iter().map(|stub| (&stub.entry, &stub.content));
+        let all = files.iter().chain(stubs);
+        code.files = all
+            .map(|(path, content)| (path.clone(), content.clone()))
+            .collect();
+    }
+    let checks = stubs
+        .into_iter()
+        .map(|Stub { name, entry, .. }| {
+            let source = Source::new(code.files.clone(), entry.clone()).or_usage()?;
+            Ok(Check {
+                name,
+                sha256: source.hash(),
+                entry,
+            })
+        })
+        .collect::<Result<_, Failure>>()?;
+    let at_entry = top.key("entry");
     let (agent_code, needs) = if is_component {
         let wasm = file::read(&dir.join(entry.as_str()), COMPONENT_BYTES_MAX).or_usage()?;
-        let Given::Component(wasm) = component(wasm)
-            .or_context(|| format!("`{entry}` is not an agent"))
-            .or_usage()?
-        else {
-            return Err(Failure::usage(format!("`{entry}` is not a component")));
+        let given = component(wasm).map_err(|failure| failure.with_place(&at_entry.to_string()));
+        let Given::Component(wasm) = given? else {
+            return Err(at_entry.refuse("it is not a component"));
         };
         let sha256 = Digest::of(&wasm);
         code.component = Some(wasm.to_vec());
         (AgentCode::Component { sha256 }, Needs::default())
     } else {
-        language_of(&entry, &place("entry"))?;
-        let source = started_at(&entry)?;
+        language_of(&entry, &at_entry)?;
+        let source = Source::new(code.files.clone(), entry.clone());
+        let source = source.map_err(|error| at_entry.refuse(error))?;
         let sha256 = source.hash();
-        (
-            AgentCode::Source { sha256, entry },
-            Needs::of_source(&source),
-        )
+        let needs = Needs::of_source(&source);
+        (AgentCode::Source { sha256, entry }, needs)
     };
-    let checks = checks
-        .into_iter()
-        .map(|(name, entry)| {
-            let sha256 = started_at(&entry)?.hash();
-            Ok(Check {
-                name,
-                sha256,
-                entry,
-            })
-        })
-        .collect::<Result<_, Failure>>()?;
-    let tools = tools(&written.tools, home, &place)?;
     let definition = AgentDefinition {
-        name: parsed(&written.name, &place("name"))?,
+        name: parsed(&written.name, &top.key("name"))?,
         version: written.version,
         description: written.description.unwrap_or_default(),
-        input_schema: schema(written.input_schema, &files, &place("input_schema"))?,
-        output_schema: schema(written.output_schema, &files, &place("output_schema"))?,
+        input_schema: schema(written.input_schema, &files, &top.key("input_schema"))?,
+        output_schema: schema(written.output_schema, &files, &top.key("output_schema"))?,
         code: agent_code,
-        tools,
+        tools: tools(&written.tools, home, &top.key("tools"))?,
         checks,
     };
-    definition
-        .check()
-        .or_context(|| format!("`{name}` cannot be registered"))
-        .or_usage()?;
-    let mut capabilities = capabilities(&written.capabilities, &base, secrets, &place)?;
+    definition.check().map_err(|error| top.refuse(error))?;
+    let rights = top.key("capabilities");
+    if !written.capabilities.tools.is_empty() {
+        let why = "an agent's tools stand under `tools` alone";
+        return Err(rights.key("tools").refuse(why));
+    }
+    let mut capabilities = capabilities::read(&written.capabilities, &rights, &base, secrets)?;
     capabilities.tools = definition.tools.keys().cloned().collect();
-    limits(&written.limits, &name)?;
+    check_limits(&written.limits, &top.key("limits"))?;
     let record = AgentRecord {
         definition,
         manifest: std::path::absolute(&path)?.display().to_string(),
-        origin: super::digest(&dir),
+        origin: super::digest(dir),
         capabilities,
         limits: written.limits,
         level: written.level.map(level),
@@ -156,56 +142,78 @@ pub(crate) fn declare(
     })
 }
 
-/// Names and entries of the checks, and the files that are these entries.
-#[expect(clippy::type_complexity, reason = "two lists, taken apart at once")]
-fn checks(
+/// The manifest that `path` means: itself, or the one in the directory.
+fn manifest_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        path.join(MANIFEST)
+    } else {
+        path.to_owned()
+    }
+}
+
+/// The file that runs as a check: it hands input and output to the function.
+struct Stub {
+    name: CheckName,
+    entry: SourcePath,
+    content: Vec<u8>,
+}
+
+fn stubs(
     written: &[manifest::Check],
-    files: &BTreeMap<SourcePath, Vec<u8>>,
-    place: &impl Fn(&str) -> String,
-) -> Result<
-    (
-        Vec<(oacp::agent::CheckName, SourcePath)>,
-        Vec<(SourcePath, Vec<u8>)>,
-    ),
-    Failure,
-> {
-    let (mut checks, mut stubs) = (Vec::new(), Vec::new());
+    files: &Files,
+    spot: &Spot<'_>,
+) -> Result<Vec<Stub>, Failure> {
+    let mut stubs = Vec::new();
     for (index, check) in written.iter().enumerate() {
-        let at = |key: &str| place(&format!("checks[{index}].{key}"));
-        let name = parsed(&check.name, &at("name"))?;
-        let file: SourcePath = parsed(&check.file, &at("file"))?;
-        let content = files.get(&file).ok_or_else(|| {
-            Failure::usage(format!("{}: there is no file `{file}`", at("file")))
-                .hint("it lies in the directory of the manifest, or below it")
-        })?;
-        let language = language_of(&file, &at("file"))?;
-        let function = &check.function;
+        let (at, function) = (spot.item(index), &check.function);
+        let (at_file, at_function) = (at.key("file"), at.key("function"));
+        let file: SourcePath = parsed(&check.file, &at_file)?;
+        let content = of_directory(files, &file, &at_file)?;
+        let language = language_of(&file, &at_file)?;
         let text = String::from_utf8_lossy(content);
         let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
         if !is_identifier(function) || !words.any(|word| word == function) {
-            return Err(Failure::usage(format!(
-                "{}: `{file}` has no function `{function}`",
-                at("function")
-            ))
-            .hint(
-                "a check is a function of the run's input and output: def total(input, output)",
-            ));
+            let failure = at_function.refuse(format!("`{file}` has no function `{function}`"));
+            return Err(failure.hint("a check is a function of a run's input and output"));
         }
-        let (stub, extension) = match language {
-            Language::Python => (python_stub(&file, function, &at("file"))?, "py"),
-            Language::JavaScript => (javascript_stub(&file, function), "js"),
+        let (content, extension) = match language {
+            Language::Python => (python(&file, function, &at_file)?, "py"),
+            Language::JavaScript => (javascript(&file, function), "js"),
         };
         let entry: SourcePath = format!("oacp_check_{}.{extension}", index + 1).parse()?;
         if files.contains_key(&entry) {
-            return Err(Failure::usage(format!(
+            let failure = Failure::usage(format!(
                 "`{entry}` is there already, where the check's stub has to lie"
-            ))
-            .hint("rename the file"));
+            ));
+            return Err(failure.hint("rename the file"));
         }
-        stubs.push((entry.clone(), stub.into_bytes()));
-        checks.push((name, entry));
+        stubs.push(Stub {
+            name: parsed(&check.name, &at.key("name"))?,
+            entry,
+            content: content.into_bytes(),
+        });
     }
-    Ok((checks, stubs))
+    Ok(stubs)
+}
+
+fn python(file: &SourcePath, function: &str, spot: &Spot<'_>) -> Result<String, Failure> {
+    let module = file.as_str().trim_end_matches(".py").replace('/', ".");
+    if !module.split('.').all(is_identifier) {
+        let failure = spot.refuse(format!(
+            "`{file}` cannot be imported: its path is no module's name"
+        ));
+        return Err(failure.hint("rename it, with letters, digits and `_`"));
+    }
+    Ok(format!(
+        "from inspect import isawaitable\n\nfrom {module} import {function} as f\n\n\nasync def run(a):\n    said = f(a[\"input\"], a[\"output\"])\n    return await said if isawaitable(said) else said\n"
+    ))
+}
+
+fn javascript(file: &SourcePath, function: &str) -> String {
+    let file = Value::String(format!("./{file}"));
+    format!(
+        "import {{ {function} as f }} from {file};\n\nexport async function run(a) {{\n  return f(a.input, a.output);\n}}\n"
+    )
 }
 
 fn is_identifier(text: &str) -> bool {
@@ -213,164 +221,85 @@ fn is_identifier(text: &str) -> bool {
     !text.is_empty() && text.chars().all(fits) && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// The file that runs as a check: it hands input and output to the function.
-fn python_stub(file: &SourcePath, function: &str, place: &str) -> Result<String, Failure> {
-    let module = file.as_str().trim_end_matches(".py").replace('/', ".");
-    if !module.split('.').all(is_identifier) {
-        return Err(Failure::usage(format!(
-            "{place}: `{file}` cannot be imported: its path is no module's name"
-        ))
-        .hint("rename it, with letters, digits and `_`"));
-    }
-    Ok(format!(
-        "from inspect import isawaitable\n\nfrom {module} import {function} as f\n\n\nasync def run(a):\n    said = f(a[\"input\"], a[\"output\"])\n    return await said if isawaitable(said) else said\n"
-    ))
-}
-
-fn javascript_stub(file: &SourcePath, function: &str) -> String {
-    let file = Value::String(format!("./{file}"));
-    format!(
-        "import {{ {function} as f }} from {file};\n\nexport async function run(a) {{\n  return f(a.input, a.output);\n}}\n"
-    )
-}
-
 /// Each tool by its digest, as it is registered now.
 fn tools(
     names: &[String],
     home: &Home,
-    place: &impl Fn(&str) -> String,
+    spot: &Spot<'_>,
 ) -> Result<BTreeMap<ToolName, Digest>, Failure> {
     let store = tool::store(home)?;
-    let (mut tools, mut missing) = (BTreeMap::new(), BTreeSet::new());
-    for name in names {
-        let name: ToolName = parsed(name, &place("tools"))?;
+    let mut tools = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let at = spot.item(index);
+        let name: ToolName = parsed(name, &at)?;
         let package = store.find(&name)?;
-        match package
+        let definition = package
             .as_ref()
-            .and_then(|package| package.definition(&name))
-        {
-            Some(definition) => drop(tools.insert(name, definition.digest())),
-            None => drop(missing.insert(format!("`{name}`"))),
-        }
+            .and_then(|package| package.definition(&name));
+        let definition = definition.ok_or_else(|| {
+            at.refuse(format!("no tool `{name}` is registered"))
+                .hint("`oacp tool add FILE` registers one, `oacp tool list` shows those that are")
+        })?;
+        tools.insert(name, definition.digest());
     }
-    if missing.is_empty() {
-        return Ok(tools);
-    }
-    let missing: Vec<_> = missing.into_iter().collect();
-    let missing = missing.join(", ");
-    Err(
-        Failure::usage(format!("{}: not registered: {missing}", place("tools")))
-            .hint("`oacp tool add FILE` registers a tool, `oacp tool list` shows those that are"),
-    )
+    Ok(tools)
 }
 
 fn schema(
     written: Option<SchemaText>,
-    files: &BTreeMap<SourcePath, Vec<u8>>,
-    place: &str,
+    files: &Files,
+    spot: &Spot<'_>,
 ) -> Result<Option<Value>, Failure> {
     let value = match written {
         None => return Ok(None),
         Some(SchemaText::Inline(value)) => value,
         Some(SchemaText::Path(path)) => {
-            let path: SourcePath = parsed(&path, place)?;
-            let content = files
-                .get(&path)
-                .ok_or_else(|| Failure::usage(format!("{place}: there is no file `{path}`")))?;
-            let limits = oacp::limits::JsonLimits {
-                bytes_max: oacp_tool::limits::SCHEMA_BYTES_MAX,
-                depth_max: oacp::limits::JSON_DEPTH_MAX,
+            let at = spot.key("path");
+            let path: SourcePath = parsed(&path, &at)?;
+            let limits = JsonLimits {
+                bytes_max: SCHEMA_BYTES_MAX,
+                depth_max: JSON_DEPTH_MAX,
             };
-            oacp::json::admit(content, limits)
-                .or_context(|| format!("{place}: `{path}` is refused"))
+            oacp::json::admit(of_directory(files, &path, &at)?, limits)
+                .or_context(|| format!("{at}: `{path}` is refused"))
                 .or_usage()?
         }
     };
     Schema::admit(&value)
-        .or_context(|| place.to_owned())
+        .or_context(|| spot.to_string())
         .or_usage()?;
     Ok(Some(value))
 }
 
-/// What is asked for. Relative paths start at `base`.
-fn capabilities(
-    written: &manifest::Capabilities,
-    base: &GuestPath,
-    secrets: &Definitions,
-    place: &impl Fn(&str) -> String,
-) -> Result<Capabilities, Failure> {
-    let at = |key: &str| place(&format!("capabilities.{key}"));
-    let all = |texts: &[String], key: &str| {
-        let at = at(key);
-        let patterns = texts.iter().map(move |text| {
-            let pattern = PathPattern::parse_in(text, base);
-            pattern.map_err(|error| Failure::usage(format!("{at}: {error}")))
-        });
-        patterns.collect::<Result<BTreeSet<_>, _>>()
-    };
-    if !written.tools.is_empty() {
-        return Err(Failure::usage(format!(
-            "{}: an agent's tools stand under `tools`",
-            at("tools")
-        )));
-    }
-    let mut asked = Capabilities {
-        file_read: all(&written.file_read, "file_read")?,
-        file_write: all(&written.file_write, "file_write")?,
-        ..Capabilities::default()
-    };
-    for entry in &written.network.allowlist {
-        let rule: HostRule = parsed(&entry.host, &at("network"))?;
-        let rule = match entry.private {
-            true => rule
-                .with_private(true)
-                .or_context(|| at("network"))
-                .or_usage()?,
-            false => rule,
-        };
-        asked.network.allowlist.insert(rule);
-    }
-    for text in &written.network.denylist {
-        let rule: DenyRule = parsed(text, &at("network"))?;
-        asked.network.denylist.insert(rule);
-    }
-    for text in &written.env {
-        let name: NamePattern = parsed(text, &at("env"))?;
-        asked.env.insert(name);
-    }
-    for name in &written.secrets {
-        let name: SecretName = parsed(name, &at("secrets"))?;
-        let definition = secrets.find(&name);
-        let definition = definition.map_err(|failure| failure.with_place(&at("secrets")))?;
-        asked.secrets.insert(definition.grant.clone());
-    }
-    Ok(asked)
+/// A file that the manifest names.
+fn of_directory<'a>(
+    files: &'a Files,
+    path: &SourcePath,
+    spot: &Spot<'_>,
+) -> Result<&'a [u8], Failure> {
+    let content = files.get(path).map(Vec::as_slice);
+    content.ok_or_else(|| {
+        spot.refuse(format!("there is no file `{path}`"))
+            .hint("what a manifest names lies in its directory, or below it")
+    })
 }
 
-fn limits(written: &manifest::Limits, name: &str) -> Result<(), Failure> {
-    written.check().or_context(|| name.to_owned()).or_usage()?;
-    let of_tools = [
-        ("result_bytes", written.result_bytes),
-        ("concurrency", written.concurrency),
-    ];
-    for (key, limit) in of_tools {
-        if limit.is_some() {
-            return Err(
-                Failure::usage(format!("{name}: `limits.{key}` is for tools"))
-                    .hint("what an output may be is said by `output_schema`"),
-            );
+fn check_limits(written: &manifest::Limits, spot: &Spot<'_>) -> Result<(), Failure> {
+    written.check().map_err(|e| spot.key(e.key).refuse(&e))?;
+    for key in ["result_bytes", "concurrency"] {
+        if written.said().any(|(said, _)| said == key) {
+            let failure = spot.key(key).refuse(format!("`limits.{key}` is for tools"));
+            return Err(failure.hint("what an output may be is said by `output_schema`"));
         }
     }
     Ok(())
 }
 
-fn language_of(file: &SourcePath, place: &str) -> Result<Language, Failure> {
-    let extension = file
-        .as_str()
-        .rsplit_once('.')
-        .map_or("", |(_, extension)| extension);
-    Language::of_extension(extension).ok_or_else(|| {
-        Failure::usage(format!("{place}: no language runtime for `{file}`"))
+fn language_of(file: &SourcePath, spot: &Spot<'_>) -> Result<Language, Failure> {
+    let extension = file.as_str().rsplit_once('.');
+    let language = extension.and_then(|(_, extension)| Language::of_extension(extension));
+    language.ok_or_else(|| {
+        spot.refuse(format!("no language runtime for `{file}`"))
             .hint("it is a .py, .js or .mjs file; an agent's entry may be a .wasm component")
     })
 }
@@ -384,10 +313,24 @@ fn level(name: LevelName) -> Level {
     }
 }
 
-fn parsed<T: std::str::FromStr>(text: &str, place: &str) -> Result<T, Failure>
-where
-    T::Err: Display,
-{
+fn parsed<T: FromStr<Err: Display>>(text: &str, spot: &Spot<'_>) -> Result<T, Failure> {
     text.parse()
-        .map_err(|error| Failure::usage(format!("{place}: `{}`: {error}", text.escape_debug())))
+        .map_err(|error| spot.refuse(format!("`{}`: {error}", text.escape_debug())))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_schema_that_is_checked_in_is_current() {
+        let file =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/agent.schema.json");
+        let current = format!("{:#}\n", oacp_tool::manifest::agent_file_schema());
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(&file, &current).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(&file).unwrap() == current,
+            "run the test with UPDATE_EXPECT=1 and check docs/agent.schema.json in"
+        );
+    }
 }

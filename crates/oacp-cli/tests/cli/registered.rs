@@ -77,6 +77,7 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         nothing is in its way
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
     "#]]);
@@ -84,6 +85,7 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         $ oacp agent add q
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! nothing was registered; say --yes to register it with these rights
@@ -94,16 +96,22 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         quote  sha256:67c789d05714cdeb3c71c061a953383894eeb0442966b27c6a086bf81ab51e57
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! ✓ registered sha256:67c789d05714cdeb3c71c061a953383894eeb0442966b27c6a086bf81ab51e57
         ! next: oacp run quote --input JSON
     "#]]);
-    session.check(&["agent", "list"], expect![[r#"
+    session.check(
+        &["agent", "list"],
+        expect![[r#"
         $ oacp agent list
         quote  67c789d05714  Adds up a quote.
-    "#]]);
-    session.check(&["agent", "show", "quote"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["agent", "show", "quote"],
+        expect![[r#"
         $ oacp agent show quote
         quote  sha256:67c789d05714cdeb3c71c061a953383894eeb0442966b27c6a086bf81ab51e57
 
@@ -141,13 +149,17 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         code    sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43  python
         from    [dir]/q/agent.yaml
         added   [time]
-    "#]]);
-    session.check(&run(r#"{"items": [1, 2]}"#), expect![[r#"
+    "#]],
+    );
+    session.check(
+        &run(r#"{"items": [1, 2]}"#),
+        expect![[r#"
         $ oacp run quote --input {"items": [1, 2]} --bundle run.json
         {"total":3.24}
         ! logged as entry 7 of oacp.local/[key] (8 entries)
         ! ok · [took] · [fuel] · 1 tool call · oacp verify ~/run.json
-    "#]]);
+    "#]],
+    );
     session.check(&["verify", "run.json"], expect![[r#"
         $ oacp verify run.json
         [id]  agent 18a9c23facce (agent.py)
@@ -206,29 +218,38 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         PASS         validation       check `total` passed: run again from the recording: output, outcome, every event and the fuel were the same
         PASS         validation       check `rounded` passed: run again from the recording: output, outcome, every event and the fuel were the same
     "#]]);
-    session.check(&["agent", "remove", "quote"], expect![[r#"
+    session.check(
+        &["agent", "remove", "quote"],
+        expect![[r#"
         $ oacp agent remove quote
         removed quote
-    "#]]);
-    session.check(&run(r#"{"items": [1, 2]}"#), expect![[r#"
-        $ oacp run quote --input {"items": [1, 2]} --bundle run.json
-        ! error: `run.json` is there already
-        !   hint: name another file, or give --force to replace it
+    "#]],
+    );
+    session.check(
+        &["run", "quote"],
+        expect![[r#"
+        $ oacp run quote
+        ! error: cannot read the agent `quote`
+        !   cause: No such file or directory (os error 2)
         exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_check_that_fails_is_the_outcome_and_is_confirmed_by_running_it_again() {
     let session = session("registered-failed");
     session.stdout(&["agent", "add", "q", "--yes"]);
-    session.check(&run(r#"{"items": [13]}"#), expect![[r#"
+    session.check(
+        &run(r#"{"items": [13]}"#),
+        expect![[r#"
         $ oacp run quote --input {"items": [13]} --bundle run.json
         ! check_failed: the check `total` failed: the total 1 is less than the items
         ! logged as entry 5 of oacp.local/[key] (6 entries)
         ! check_failed · [took] · [fuel] · oacp verify ~/run.json
         exit 1
-    "#]]);
+    "#]],
+    );
     session.check(&["replay", "run.json"], expect![[r#"
         $ oacp replay run.json
         confirmed: output, outcome, every event and the fuel are the same
@@ -245,20 +266,27 @@ fn a_check_that_fails_is_the_outcome_and_is_confirmed_by_running_it_again() {
         The schema of its output, or a check of its definition, says no: `oacp verify RUN` lists them. The output is in the bundle.
     "#]]);
     fs::remove_file(session.path("run.json")).unwrap();
-    session.check(&run(r#"{"items": [-1]}"#), expect![[r#"
-        $ oacp run quote --input {"items": [-1]} --bundle run.json
-        ! refused: agent `quote` does not take this input: `/items/0`: expected at least 0, found -1
-        ! logged as entry 9 of oacp.local/[key] (10 entries)
-        ! refused · [took] · oacp verify ~/run.json
-        exit 1
-    "#]]);
-    session.check(&["replay", "run.json"], expect![[r#"
+    session.check(
+        &run(r#"{"items": [-1]}"#),
+        expect![[r#"
+            $ oacp run quote --input {"items": [-1]} --bundle run.json
+            ! refused: agent `quote` does not take this input: `/items/0`: expected at least 0, found -1
+            !   hint: nothing was run; `oacp agent show NAME` says what it takes, `oacp agent check NAME` what is in its way
+            ! logged as entry 9 of oacp.local/[key] (10 entries)
+            ! refused · [took] · oacp verify ~/run.json
+            exit 1
+        "#]],
+    );
+    session.check(
+        &["replay", "run.json"],
+        expect![[r#"
         $ oacp replay run.json
         unverifiable: nothing was run
         NOT CHECKED  validation       code passed: the signer says so
-        NOT CHECKED  validation       input FAILED: the signer says so; a replay with the definition judges it again
+        NOT CHECKED  validation       input FAILED: the signer says so
         exit 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -266,17 +294,21 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
     let session = session("registered-changed");
     session.stdout(&["agent", "add", "q", "--yes"]);
     session.write("q/agent.yaml", MANIFEST.replace("minimum: 0", "minimum: 1"));
-    session.check(&run(r#"{"items": [1]}"#), expect![[r#"
+    session.check(
+        &run(r#"{"items": [1]}"#),
+        expect![[r#"
         $ oacp run quote --input {"items": [1]} --bundle run.json
         ! error: agent `quote` is not what was registered: its directory has changed
         !   hint: `oacp agent accept quote` shows the difference; with --yes it is accepted
         exit 3
-    "#]]);
+    "#]],
+    );
     session.check(&["agent", "check", "quote"], expect![[r#"
         $ oacp agent check quote
         it would not be run
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         !   note: it is not what is registered; `oacp agent accept quote` shows the difference
@@ -288,6 +320,7 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
         + takes /properties/items/items/minimum: 1
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! nothing was accepted; say --yes to accept it
@@ -299,6 +332,7 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
         + takes /properties/items/items/minimum: 1
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! ✓ accepted   sha256:a9eb68777ac890c93457a11c8faa6ec1858e4fea8b2c5f41b2a85738331f0d42
@@ -312,6 +346,7 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
     session.check(&run(r#"{"items": [1]}"#), expect![[r#"
         $ oacp run quote --input {"items": [1]} --bundle run.json
         ! refused: the code of agent `quote` is not accepted: its tool `vat` is not the one that it was registered with
+        !   hint: nothing was run; `oacp agent show NAME` says what it takes, `oacp agent check NAME` what is in its way
         ! logged as entry 13 of oacp.local/[key] (14 entries)
         ! refused · [took] · oacp verify ~/run.json
         exit 1
@@ -360,22 +395,28 @@ fn what_is_wrong_with_a_manifest_is_said_with_its_place() {
         "q/agent.yaml",
         MANIFEST.replace("function: total", "function: sum_of"),
     );
-    session.check(&["agent", "add", "q"], expect![[r#"
-        $ oacp agent add q
-        ! error: q/agent.yaml: `checks[0].function`: `checks.py` has no function `sum_of`
-        !   hint: a check is a function of the run's input and output: def total(input, output)
-        exit 3
-    "#]]);
+    session.check(
+        &["agent", "add", "q"],
+        expect![[r#"
+            $ oacp agent add q
+            ! error: q/agent.yaml:13:46: `checks.py` has no function `sum_of`
+            !   hint: a check is a function of a run's input and output
+            exit 3
+        "#]],
+    );
     session.write(
         "q/agent.yaml",
         MANIFEST.replace("tools: [vat]", "tools: [tax, vat]"),
     );
-    session.check(&["agent", "add", "q"], expect![[r#"
-        $ oacp agent add q
-        ! error: q/agent.yaml: `tools`: not registered: `tax`
-        !   hint: `oacp tool add FILE` registers a tool, `oacp tool list` shows those that are
-        exit 3
-    "#]]);
+    session.check(
+        &["agent", "add", "q"],
+        expect![[r#"
+            $ oacp agent add q
+            ! error: q/agent.yaml:11:9: no tool `tax` is registered
+            !   hint: `oacp tool add FILE` registers one, `oacp tool list` shows those that are
+            exit 3
+        "#]],
+    );
     assert!(session.stdout(&["agent", "list"]).is_empty());
 }
 
@@ -388,40 +429,46 @@ fn what_its_source_shows_is_told_and_what_cannot_work_is_refused() {
         "q/agent.py",
         format!("import tkinter, os\nHOME = os.environ['HOME']\n{AGENT}"),
     );
-    session.check(&["agent", "check", "q"], expect![[r#"
-        $ oacp agent check q
-        it would not be run
-        ! ✓ schema     input, output
-        ! ✓ rights     network api.example.com:443
-        !   note: seems to use env: HOME (agent.py:2), and does not ask for it
-        !   note: seems to use tools: vat (agent.py:8), and does not ask for it
-        !   note: asks for network: api.example.com:443, and does not seem to use it
-        ! ✓ checks     total, rounded
-        ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
-        ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
-        exit 1
-    "#]]);
-    session.check(&["agent", "add", "q", "--yes"], expect![[r#"
-        $ oacp agent add q --yes
-        ! ✓ schema     input, output
-        ! ✓ rights     network api.example.com:443
-        !   note: seems to use env: HOME (agent.py:2), and does not ask for it
-        !   note: seems to use tools: vat (agent.py:8), and does not ask for it
-        !   note: asks for network: api.example.com:443, and does not seem to use it
-        ! ✓ checks     total, rounded
-        ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
-        ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
-        ! error: it would never be run, so it is not registered, for 2 reasons
-        exit 3
-    "#]]);
+    session.check(
+        &["agent", "check", "q"],
+        expect![[r#"
+            $ oacp agent check q
+            it would not be run
+            ! ✓ schema     input, output
+            ! ✓ rights     network api.example.com:443
+            !     env        HOME                 used at agent.py:2   not granted
+            !     tools      vat                  used at agent.py:8   not granted
+            !     network    api.example.com:443  not seen to be used  granted
+            ! ✓ checks     total, rounded
+            ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
+            ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
+            exit 1
+        "#]],
+    );
+    session.check(
+        &["agent", "add", "q", "--yes"],
+        expect![[r#"
+            $ oacp agent add q --yes
+            ! ✓ schema     input, output
+            ! ✓ rights     network api.example.com:443
+            !     env        HOME                 used at agent.py:2   not granted
+            !     tools      vat                  used at agent.py:8   not granted
+            !     network    api.example.com:443  not seen to be used  granted
+            ! ✓ checks     total, rounded
+            ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
+            ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
+            ! error: it would never be run, so it is not registered, for 2 reasons
+            exit 3
+        "#]],
+    );
     session.check(&["agent", "check", "q", "--json"], expect![[r#"
         $ oacp agent check q --json
-        {"accepted":false,"changed":false,"digest":"sha256:15e7d17f8724908f720ac9152583148481415a8168b14883dd6f776d4c7fdd6e","name":"quote","objections":["`tkinter` cannot work (agent.py:1): return data: there is no screen","it calls the tool `vat`, which it does not have (agent.py:8)"],"permissions":{"rows":[{"asked":"no","capability":"env","granted":"no","what":"HOME","why":"agent.py:2"},{"asked":"no","capability":"tools","granted":"no","what":"vat","why":"agent.py:8"},{"asked":"yes","capability":"network","granted":"yes","what":"api.example.com:443","why":null}]}}
+        {"accepted":false,"changed":false,"digest":"sha256:15e7d17f8724908f720ac9152583148481415a8168b14883dd6f776d4c7fdd6e","name":"quote","objections":["`tkinter` cannot work (agent.py:1): return data: there is no screen","it calls the tool `vat`, which it does not have (agent.py:8)"],"permissions":{"cannot_work":[{"more":0,"places":[{"file":"agent.py","line":1}],"what":"tkinter","works":{"no":{"instead":"return data: there is no screen"}}}],"rows":[{"asked":"no","capability":"env","granted":"no","what":"HOME","why":"agent.py:2"},{"asked":"no","capability":"tools","granted":"no","what":"vat","why":"agent.py:8"},{"asked":"no","capability":"network","granted":"yes","what":"api.example.com:443","why":null}]}}
         ! ✓ schema     input, output
         ! ✓ rights     network api.example.com:443
-        !   note: seems to use env: HOME (agent.py:2), and does not ask for it
-        !   note: seems to use tools: vat (agent.py:8), and does not ask for it
-        !   note: asks for network: api.example.com:443, and does not seem to use it
+        !     env        HOME                 used at agent.py:2   not granted
+        !     tools      vat                  used at agent.py:8   not granted
+        !     network    api.example.com:443  not seen to be used  granted
         ! ✓ checks     total, rounded
         ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
         ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
@@ -433,40 +480,53 @@ fn what_its_source_shows_is_told_and_what_cannot_work_is_refused() {
 fn a_registered_name_is_no_file_and_takes_nothing_that_would_make_it_another() {
     let session = session("registered-name");
     session.stdout(&["agent", "add", "q", "--yes"]);
-    session.check(&["run", "quote", "--entry", "other.py"], expect![[r#"
+    session.check(
+        &["run", "quote", "--entry", "other.py"],
+        expect![[r#"
         $ oacp run quote --entry other.py
         ! error: --entry is not for a registered agent, as `quote` is
         !   hint: change ~/q/agent.yaml, then `oacp agent accept quote`
         exit 3
-    "#]]);
-    session.check(&["run", "quote", "--ask"], expect![[r#"
+    "#]],
+    );
+    session.check(
+        &["run", "quote", "--ask"],
+        expect![[r#"
         $ oacp run quote --ask
         ! error: --ask is not for a registered agent, as `quote` is
         !   hint: change ~/q/agent.yaml, then `oacp agent accept quote`
         exit 3
-    "#]]);
+    "#]],
+    );
     session.write("quote/agent.py", "print(1)\n");
-    session.check(&["run", "quote"], expect![[r#"
+    session.check(
+        &["run", "quote"],
+        expect![[r#"
         $ oacp run quote
         ! error: `quote` is a registered agent, and a file of this directory
         !   hint: ./quote means the file; for the agent, be in another directory
         exit 3
-    "#]]);
+    "#]],
+    );
     session.stdout(&["run", "./quote"]);
     session.check(&["agent", "add", "q", "--yes"], expect![[r#"
         $ oacp agent add q --yes
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
+        !     tools      vat  used at agent.py:6  granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! error: an agent `quote` is registered already
         !   hint: `oacp agent accept quote` takes what has changed, `oacp agent remove quote` makes room
         exit 3
     "#]]);
-    session.check(&["agent", "show", "quotes"], expect![[r#"
+    session.check(
+        &["agent", "show", "quotes"],
+        expect![[r#"
         $ oacp agent show quotes
         ! error: no agent `quotes` is registered
         !   hint: `oacp agent list` shows those that are; `oacp agent add PATH` registers one
         exit 3
-    "#]]);
+    "#]],
+    );
 }

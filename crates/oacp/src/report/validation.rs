@@ -60,7 +60,7 @@ impl Verified {
                         detail: "judged again by the definition's schema: the same".to_owned(),
                     }
                 } else {
-                    not_checked("the signer says so; a replay with the definition judges it again")
+                    not_checked("the signer says so")
                 };
             }
             Step::Check { child: None, .. } => {

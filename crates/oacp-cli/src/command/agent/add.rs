@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use oacp::agent::AgentName;
-use oacp_tool::needs::{Covered, PermissionMap, map};
+use oacp_tool::agents::AgentRecord;
+use oacp_tool::needs::{Needs, Works};
 use oacp_tool::store::Program;
 use serde_json::json;
 
@@ -15,6 +16,7 @@ use crate::console::{Console, DIM, GREEN, RED, YELLOW};
 use crate::escape::visible;
 use crate::failure::{Exit, Failure, Judge};
 use crate::home::Home;
+use crate::tool::Permissions;
 use crate::{measure, rights, runtime};
 
 pub(super) fn add(path: &Path, yes: bool, home: &Home, console: &Console) -> Result<Exit, Failure> {
@@ -82,7 +84,7 @@ pub(super) fn check(path: &Path, home: &Home, console: &Console) -> Result<Exit,
             "accepted": accepted,
             "changed": changed,
             "objections": objections,
-            "permissions": permissions(&declared),
+            "permissions": permissions(&declared.record, &declared.needs),
         }))?;
     } else {
         console.print(match accepted {
@@ -126,7 +128,10 @@ pub(super) fn tell(
         "rights",
         &or_none(visible(&lines.join(", ")).into_owned()),
     );
-    tell_rights(&permissions(declared), console);
+    // What cannot work is among the objections.
+    for line in permissions(record, &possible(needs)).lines() {
+        console.note(&format!("  {line}"));
+    }
     let checks: Vec<_> = definition
         .checks
         .iter()
@@ -155,28 +160,18 @@ pub(super) fn tell(
     Ok(objections)
 }
 
-fn permissions(declared: &Declared) -> PermissionMap {
-    let record = &declared.record;
-    let asked = &record.capabilities;
-    map(&declared.needs, asked, asked, &record.working_directory)
+/// What the source shows beside what is asked for: an aid, for the sandbox decides.
+fn permissions<'a>(record: &AgentRecord, needs: &'a Needs) -> Permissions<'a> {
+    let base = &record.working_directory;
+    Permissions::of(needs, None, &record.capabilities, base)
 }
 
-/// Where what the source shows and what is asked for differ: an aid, for the sandbox decides.
-fn tell_rights(permissions: &PermissionMap, console: &Console) {
-    for row in &permissions.rows {
-        let what = visible(&row.what);
-        match (&row.why, row.asked) {
-            (Some(why), Covered::No) => console.note(&format!(
-                "  {YELLOW}note{YELLOW:#}: seems to use {}: {what} ({}), and does not ask for it",
-                row.capability,
-                visible(why)
-            )),
-            (None, _) => console.note(&format!(
-                "  {YELLOW}note{YELLOW:#}: asks for {}: {what}, and does not seem to use it",
-                row.capability
-            )),
-            _ => {}
-        }
+/// Those that can work.
+fn possible(needs: &Needs) -> Needs {
+    let list = needs.list.iter();
+    let list = list.filter(|need| need.works == Works::Yes).cloned();
+    Needs {
+        list: list.collect(),
     }
 }
 
