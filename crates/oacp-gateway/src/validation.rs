@@ -157,7 +157,7 @@ impl Validating {
         let outcome = Outcome::Refused;
         let mut recording = Recording::new(job.salt_key.clone());
         recording.push(&Event::Start {
-            seed: job.seed.clone(),
+            seed: job.seed,
             clock_start_ms: job.clock_start_ms,
             working_directory: job.working_directory.clone(),
         });

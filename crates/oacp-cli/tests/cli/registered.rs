@@ -77,7 +77,7 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         nothing is in its way
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
     "#]]);
@@ -85,7 +85,7 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         $ oacp agent add q
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! nothing was registered; say --yes to register it with these rights
@@ -96,7 +96,7 @@ fn an_agent_is_registered_run_by_its_name_verified_and_run_again() {
         quote  sha256:67c789d05714cdeb3c71c061a953383894eeb0442966b27c6a086bf81ab51e57
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! ✓ registered sha256:67c789d05714cdeb3c71c061a953383894eeb0442966b27c6a086bf81ab51e57
@@ -308,7 +308,7 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
         it would not be run
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         !   note: it is not what is registered; `oacp agent accept quote` shows the difference
@@ -320,7 +320,7 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
         + takes /properties/items/items/minimum: 1
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! nothing was accepted; say --yes to accept it
@@ -332,7 +332,7 @@ fn a_changed_agent_is_refused_until_somebody_accepts_the_difference() {
         + takes /properties/items/items/minimum: 1
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! ✓ accepted   sha256:a9eb68777ac890c93457a11c8faa6ec1858e4fea8b2c5f41b2a85738331f0d42
@@ -436,9 +436,9 @@ fn what_its_source_shows_is_told_and_what_cannot_work_is_refused() {
             it would not be run
             ! ✓ schema     input, output
             ! ✓ rights     network api.example.com:443
-            !     env        HOME                 used at agent.py:2   not granted
-            !     tools      vat                  used at agent.py:8   not granted
-            !     network    api.example.com:443  not seen to be used  granted
+            !   env        HOME                 used at agent.py:2   not asked for, not granted
+            !   tools      vat                  used at agent.py:8   not asked for, not granted
+            !   network    api.example.com:443  not seen to be used  asked for, granted
             ! ✓ checks     total, rounded
             ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
             ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
@@ -451,9 +451,9 @@ fn what_its_source_shows_is_told_and_what_cannot_work_is_refused() {
             $ oacp agent add q --yes
             ! ✓ schema     input, output
             ! ✓ rights     network api.example.com:443
-            !     env        HOME                 used at agent.py:2   not granted
-            !     tools      vat                  used at agent.py:8   not granted
-            !     network    api.example.com:443  not seen to be used  granted
+            !   env        HOME                 used at agent.py:2   not asked for, not granted
+            !   tools      vat                  used at agent.py:8   not asked for, not granted
+            !   network    api.example.com:443  not seen to be used  asked for, granted
             ! ✓ checks     total, rounded
             ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
             ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
@@ -463,12 +463,12 @@ fn what_its_source_shows_is_told_and_what_cannot_work_is_refused() {
     );
     session.check(&["agent", "check", "q", "--json"], expect![[r#"
         $ oacp agent check q --json
-        {"accepted":false,"changed":false,"digest":"sha256:15e7d17f8724908f720ac9152583148481415a8168b14883dd6f776d4c7fdd6e","name":"quote","objections":["`tkinter` cannot work (agent.py:1): return data: there is no screen","it calls the tool `vat`, which it does not have (agent.py:8)"],"permissions":{"cannot_work":[{"more":0,"places":[{"file":"agent.py","line":1}],"what":"tkinter","works":{"no":{"instead":"return data: there is no screen"}}}],"rows":[{"asked":"no","capability":"env","granted":"no","what":"HOME","why":"agent.py:2"},{"asked":"no","capability":"tools","granted":"no","what":"vat","why":"agent.py:8"},{"asked":"no","capability":"network","granted":"yes","what":"api.example.com:443","why":null}]}}
+        {"accepted":false,"changed":false,"digest":"sha256:15e7d17f8724908f720ac9152583148481415a8168b14883dd6f776d4c7fdd6e","name":"quote","objections":["`tkinter` cannot work (agent.py:1): return data: there is no screen","it calls the tool `vat`, which it does not have (agent.py:8)"],"permissions":{"cannot_work":[{"more":0,"places":[{"file":"agent.py","line":1}],"what":"tkinter","works":{"no":{"instead":"return data: there is no screen"}}}],"rows":[{"asked":"no","capability":"env","granted":"no","what":"HOME","why":"agent.py:2"},{"asked":"no","capability":"tools","granted":"no","what":"vat","why":"agent.py:8"},{"asked":"yes","capability":"network","granted":"yes","what":"api.example.com:443","why":null}]}}
         ! ✓ schema     input, output
         ! ✓ rights     network api.example.com:443
-        !     env        HOME                 used at agent.py:2   not granted
-        !     tools      vat                  used at agent.py:8   not granted
-        !     network    api.example.com:443  not seen to be used  granted
+        !   env        HOME                 used at agent.py:2   not asked for, not granted
+        !   tools      vat                  used at agent.py:8   not asked for, not granted
+        !   network    api.example.com:443  not seen to be used  asked for, granted
         ! ✓ checks     total, rounded
         ! refused: `tkinter` cannot work (agent.py:1): return data: there is no screen
         ! refused: it calls the tool `vat`, which it does not have (agent.py:8)
@@ -513,7 +513,7 @@ fn a_registered_name_is_no_file_and_takes_nothing_that_would_make_it_another() {
         $ oacp agent add q --yes
         ! ✓ schema     input, output
         ! ✓ rights     tool vat
-        !     tools      vat  used at agent.py:6  granted
+        !   tools      vat  used at agent.py:6  asked for, granted
         ! ✓ checks     total, rounded
         ! ✓ code       python, sha256:18a9c23facce9a9809f6f35098485b13722874796f6d19e6b6caaabd42d98c43
         ! error: an agent `quote` is registered already

@@ -130,7 +130,7 @@ pub(super) fn tell(
     );
     // What cannot work is among the objections.
     for line in permissions(record, &possible(needs)).lines() {
-        console.note(&format!("  {line}"));
+        console.note(&line);
     }
     let checks: Vec<_> = definition
         .checks
@@ -163,7 +163,8 @@ pub(super) fn tell(
 /// What the source shows beside what is asked for: an aid, for the sandbox decides.
 fn permissions<'a>(record: &AgentRecord, needs: &'a Needs) -> Permissions<'a> {
     let base = &record.working_directory;
-    Permissions::of(needs, None, &record.capabilities, base)
+    let asked = &record.capabilities;
+    Permissions::of(needs, Some(asked), asked, base)
 }
 
 /// Those that can work.
