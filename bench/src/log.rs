@@ -142,6 +142,7 @@ impl Sandbox {
             sequence: n,
             previous: Digest::of(b"the one before"),
             parent: None,
+            validation: None,
             critical: vec![],
             unknown: vec![],
         };

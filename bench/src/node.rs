@@ -96,6 +96,7 @@ pub fn call(node: &Node, name: &str, text: &str, input: Value) -> Call {
     let source =
         Source::single(name.parse().expect("a path"), text.as_bytes().to_vec()).expect("a source");
     Call {
+        definition: None,
         agent: Agent::Source {
             program,
             source: Arc::new(source),

@@ -104,6 +104,11 @@ impl Home {
         self.dir.join("sandboxes")
     }
 
+    /// The registered agents.
+    pub(crate) fn agents(&self) -> PathBuf {
+        self.dir.join("agents")
+    }
+
     /// The registered tools.
     pub(crate) fn tools(&self) -> PathBuf {
         self.dir.join("tools")

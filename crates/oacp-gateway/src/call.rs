@@ -15,11 +15,14 @@ use oacp_egress::SecretValue;
 use oacp_sandbox::{Ask, Cancel, Limits, Observer, Program, Tools};
 
 use crate::tools::Bound;
+use crate::validation::RegisteredAgent;
 
 /// One call: which agent, on which input, with which rights asked for.
 pub struct Call {
     /// What is to run.
     pub agent: Agent,
+    /// The definition that the run is held to. `None`: it is no registered agent's.
+    pub definition: Option<Arc<RegisteredAgent>>,
     /// A JSON text, handed to the agent byte for byte.
     pub input: String,
     /// The capabilities that the agent is to have, before the node's policy cuts them down.

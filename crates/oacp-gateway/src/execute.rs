@@ -35,6 +35,7 @@ use crate::outside::{now, random};
 use crate::registry::{Answered, RegistryError};
 use crate::statement::{Known, tool_calls};
 use crate::tools::{self, Bound, Called, Family, Stack};
+use crate::validation::Validating;
 
 /// Statements that are handed to the log at once: of a run that called more tools, several times as many.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -155,6 +156,7 @@ pub(crate) struct Prepared {
     level: Level,
     granted: Bound,
     called: Called,
+    validating: Option<Validating>,
 }
 
 impl Prepared {
@@ -174,6 +176,8 @@ impl Prepared {
             Some(_) => call.bound.clone(),
             None => call.bound.granted(&grant),
         };
+        let validating = call.definition.take();
+        let validating = validating.map(|agent| Validating::begin(agent, &call, &granted, family));
         let called = Called::default();
         let tools = std::mem::take(&mut call.tools);
         call.tools = tools::functions(tools, &granted, family, execution_id, stack, &called);
@@ -187,6 +191,7 @@ impl Prepared {
             level,
             granted,
             called,
+            validating,
         })
     }
 }
@@ -197,7 +202,7 @@ pub(crate) struct Attested {
     signed: Signed,
     /// Where the delegation of the key that signed is in the log.
     pub(crate) delegated: Option<Entered>,
-    /// In the order of the calls.
+    /// In the order of the calls, and of the checks behind them.
     children: Vec<Self>,
 }
 
@@ -247,20 +252,32 @@ pub(crate) async fn run_and_sign(
         level,
         granted,
         called,
+        validating,
     } = prepared;
     let living = place.as_mut().and_then(|place| place.take());
     known.instance = place.is_some().then(|| Living::claim(living.as_ref()));
     let mut instance = living.map(Living::into_instance);
     let is_kept = place.is_some();
+    let definition = validating.as_ref().map(Validating::definition);
     let run = async {
-        if is_kept {
+        if let Some(refused) = validating.as_ref().and_then(|before| before.refused(&job)) {
+            Ok(refused)
+        } else if is_kept {
             oacp_sandbox::run_in(&mut instance, node.engine(), job).await
         } else {
             oacp_sandbox::run(node.engine(), job).await
         }
     };
     let (run, delegated) = tokio::join!(run, delegated(node, sandbox));
-    let run = run?;
+    let mut run = run?;
+    let (validation, checks) = match validating {
+        Some(validating) => {
+            let ended = validating.end(&mut run, &input, known.execution_id());
+            let (validation, checks) = ended.await;
+            (Some(validation), checks)
+        }
+        None => (None, Vec::new()),
+    };
     let children = called.take();
     let calls = tool_calls(&run, &known, &children);
     let tool_calls = calls.len();
@@ -269,7 +286,11 @@ pub(crate) async fn run_and_sign(
         .filter(|call| call.child.is_some())
         .filter_map(|call| call.tool.parse().ok())
         .collect();
-    let signed = sandbox.sign(|place| known.statement(sandbox, &run, calls, place).to_payload())?;
+    let signed = sandbox.sign(|place| {
+        known
+            .statement(sandbox, &run, calls, validation, place)
+            .to_payload()
+    })?;
     if let (Some(place), Some(claim), Some(instance)) = (place, &known.instance, instance) {
         **place = Some(Living::after(instance, claim, known.execution_id()));
     }
@@ -277,6 +298,9 @@ pub(crate) async fn run_and_sign(
         .with_input(input.into_bytes())
         .with_output(run.output.clone())
         .with_tools(granted.definitions(names.iter()));
+    if let Some(definition) = definition {
+        bundle = bundle.with_agent(definition);
+    }
     bundle = match agent {
         Agent::Source { source, .. } => bundle.with_source(Source::clone(&source)),
         Agent::Component { wasm, .. } => bundle.with_component(wasm),
@@ -302,7 +326,7 @@ pub(crate) async fn run_and_sign(
         execution,
         signed,
         delegated: None,
-        children: children.into_values().collect(),
+        children: children.into_values().chain(checks).collect(),
     };
     Ok((attested, delegated))
 }

@@ -41,6 +41,7 @@ mod spool;
 mod statement;
 mod token;
 mod tools;
+mod validation;
 mod witness;
 
 pub use call::{Agent, Call};
@@ -68,6 +69,7 @@ pub use tools::{
     Bound, BoundTool, LoadError, TOOL_DEPTH_MAX, TOOL_EXECUTIONS_MAX, TOOL_RECORDINGS_BYTES_MAX,
     ToolOptions,
 };
+pub use validation::{RegisteredAgent, RegisteredAgentError};
 pub use witness::{
     AddCheckpointError, EvidenceKind, WatchedLog, Witness, WitnessError, WitnessOptions,
 };

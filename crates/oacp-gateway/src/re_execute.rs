@@ -6,12 +6,15 @@ use std::sync::Arc;
 use oacp::Verified;
 use oacp::capability::Grant;
 use oacp::digest::Digest;
-use oacp::replay::{ReplayVerdict, Replayed};
+use oacp::outcome::Outcome;
+use oacp::replay::{DivergedAt, ReplayVerdict, Replayed};
 use oacp::statement::Reexecutable;
 use oacp_sandbox::{
     Claim, Engine, FUEL_MODEL, Languages, Limits, Patience, Program, Progress,
     execution_configuration,
 };
+
+use crate::validation::judged_again;
 
 /// Runs a verified bundle's agent again and compares: *confirmed*, *diverged at event k*, or *unverifiable* with the reason.
 ///
@@ -36,7 +39,32 @@ pub async fn re_execute(
         };
     }
     match claim(verified, engine, languages, progress) {
-        Ok(claim) => oacp_sandbox::replay(engine, claim, patience).await,
+        Ok(claim) => validated(
+            verified,
+            oacp_sandbox::replay(engine, claim, patience).await,
+        ),
+        Err(reason) => ReplayVerdict::Unverifiable { reason },
+    }
+}
+
+/// The verdict of a replay; if that confirmed the run, once what the statement says of the definition's schemas was judged again.
+fn validated(verified: &Verified, verdict: ReplayVerdict) -> ReplayVerdict {
+    let validation = &verified.statement().validation;
+    let (Some(definition), Some(validation)) = (verified.agent(), validation) else {
+        return verdict;
+    };
+    let ReplayVerdict::Confirmed { .. } = verdict else {
+        return verdict;
+    };
+    let (input, output) = (verified.input(), verified.output());
+    let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
+    match judged_again(definition, validation, input, output) {
+        Ok(None) => verdict,
+        Ok(Some((recorded, replayed))) => ReplayVerdict::Diverged {
+            at: DivergedAt::Validation,
+            recorded,
+            replayed,
+        },
         Err(reason) => ReplayVerdict::Unverifiable { reason },
     }
 }
@@ -73,8 +101,8 @@ pub async fn re_execute_all(
                 let reason = lacking.take().unwrap_or_else(|| before().to_owned());
                 ReplayVerdict::Unverifiable { reason }
             });
-            if let Some(place) = verdicts.get_mut(index) {
-                *place = Some(verdict);
+            if let (Some(place), Some(execution)) = (verdicts.get_mut(index), all.get(index)) {
+                *place = Some(validated(execution, verdict));
             }
         }
     }
@@ -171,7 +199,11 @@ fn claim(
         limits: limits(verified)?,
         events: recording.events().map(<[u8]>::to_vec).collect(),
         blobs: recording.blobs().clone(),
-        outcome: statement.outcome,
+        // The run itself ended well; what was said of its output is judged elsewhere.
+        outcome: match statement.outcome {
+            Outcome::CheckFailed => Outcome::Ok,
+            outcome => outcome,
+        },
         output: output.to_vec(),
         fuel: statement.resources.fuel,
         engine: statement.runtime.engine.clone(),

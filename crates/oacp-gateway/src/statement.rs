@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use oacp::agent::Validation;
 use oacp::begin::Begin;
 use oacp::capability::Grant;
 use oacp::digest::Digest;
 use oacp::event::{Event, Seed};
 use oacp::id::{Audience, ExecutionId, Nonce, Principal, ToolName};
+use oacp::outcome::Outcome;
 use oacp::recording::SaltKey;
 use oacp::source::SourcePath;
 use oacp::statement::{
@@ -112,6 +114,7 @@ impl Known {
         sandbox: &Sandbox,
         run: &Run,
         tool_calls: Vec<ToolCall>,
+        validation: Option<Validation>,
         place: &Place,
     ) -> ExecutionStatement {
         ExecutionStatement {
@@ -149,6 +152,7 @@ impl Known {
             sequence: place.sequence,
             previous: place.previous,
             parent: self.parent,
+            validation,
             critical: Vec::new(),
             unknown: Vec::new(),
         }
@@ -156,7 +160,9 @@ impl Known {
 
     fn reexecutable(&self, run: &Run) -> Reexecutable {
         let no = |reason: String| Reexecutable::No { reason };
-        if !run.outcome.reexecutable() {
+        if run.outcome == Outcome::Refused {
+            no("nothing was run".to_owned())
+        } else if !run.outcome.reexecutable() {
             no(format!(
                 "a run that ends as {} depends on the machine",
                 run.outcome

@@ -443,6 +443,7 @@ impl Caller {
         let stack = self.stack.and(tool);
         let call = Call {
             agent,
+            definition: None,
             input,
             asked: options.capabilities.clone(),
             tools: Tools::none(),

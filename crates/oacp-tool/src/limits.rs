@@ -61,6 +61,9 @@ pub const TOOLS_MAX: usize = 128;
 /// Packages in a store.
 pub const PACKAGES_MAX: usize = 10_000;
 
+/// Agents in a store.
+pub const AGENTS_MAX: usize = 10_000;
+
 /// What a file says of itself, as the sandbox gives it back. Attack: a guest's words, without end.
 pub const ANSWER: JsonLimits = JsonLimits {
     bytes_max: 16 << 20,

@@ -13,6 +13,7 @@ mod modules;
 mod python;
 mod token;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use oacp::source::{Source, SourcePath};
@@ -140,6 +141,25 @@ impl Needs {
         self.list
             .iter()
             .filter(|need| matches!(need.works, Works::No { .. }))
+    }
+
+    /// Why a registered agent that has `tools` is not run: what cannot work, and calls of tools that it does not have. Other rights are no reason: of
+    /// these a text says too little, for a file of the agent's own needs none.
+    pub fn objections(&self, tools: &BTreeSet<&str>) -> Vec<String> {
+        let objection = |need: &Need| match (&need.works, &need.capability) {
+            (Works::No { instead }, _) => {
+                let (what, why) = (&need.what, need.why());
+                Some(format!("`{what}` cannot work ({why}): {instead}"))
+            }
+            (Works::Yes, Some(Wanted::Tool(Some(name)))) if !tools.contains(name.as_str()) => {
+                let why = need.why();
+                Some(format!(
+                    "it calls the tool `{name}`, which it does not have ({why})"
+                ))
+            }
+            _ => None,
+        };
+        self.list.iter().filter_map(objection).collect()
     }
 
     /// Adds a need, or a place to one that is there.

@@ -15,7 +15,7 @@
 //! A change is one rename, of the record, after the code is durable: whoever is cut off leaves the old state or the new. What was left over
 //! is cleared away by a later change. A tool is found by its name without reading any other package's record.
 
-mod code;
+pub(crate) mod code;
 mod difference;
 pub(crate) mod files;
 mod record;
@@ -31,11 +31,14 @@ use oacp::id::ToolName;
 use oacp::source::{Source, SourceError};
 use oacp::tool::Definition;
 
-pub use self::difference::{Changed, Difference, Edit};
+pub use self::difference::{Changed, Difference, Edit, edits};
 pub use self::record::{Kind, Origin, OriginKind, RecordProblem, Registered, Signature, pin};
 use crate::limits::PACKAGES_MAX;
 use crate::manifest::{Instance, Limits};
 use crate::package::PackageName;
+
+/// The first line of a package's record.
+const HEADER: files::Header = files::Header("oacp-package/v");
 
 /// A directory of registered packages. It holds nothing open, and may be used by several threads and processes at once.
 #[derive(Clone, Debug)]
@@ -386,7 +389,7 @@ impl Store {
         let damaged = || StoreError::Damaged {
             path: path.to_owned(),
         };
-        let body = match files::read_record(path) {
+        let body = match files::read_record(path, HEADER) {
             Ok(Some(body)) => body,
             Ok(None) => return Ok(None),
             Err(files::RecordError::Damaged) => return Err(damaged()),
@@ -426,7 +429,7 @@ impl Store {
         if oacp::json::from_slice::<Registered>(&body, crate::limits::RECORD).is_err() {
             return Err(refused(RecordProblem::TooLarge));
         }
-        files::write_record(&path, &body).map_err(|source| StoreError::Io { path, source })
+        files::write_record(&path, HEADER, &body).map_err(|source| StoreError::Io { path, source })
     }
 
     /// The files of records, by name.

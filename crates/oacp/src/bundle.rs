@@ -8,7 +8,7 @@
 //!  "blobs": {"sha256:…": "<base64>"}}
 //! ```
 //!
-//! Where it called tools that ran as executions of their own, `tools` has the tools' definitions,
+//! Of a registered agent's run, `agent` has the definition. Where it called tools that ran as executions of their own, `tools` has the tools' definitions,
 //! sorted by name, and `children` those executions' bundles, in the order of the calls. A child has
 //! `holds` in the place of `type` and `blobs`: the digests, sorted, of the blobs that are its own, which
 //! stand in the outermost bundle once for all.
@@ -30,6 +30,7 @@ use base64::engine::general_purpose::STANDARD;
 use oacp_tlog::TlogProof;
 use serde::{Deserialize, Serialize};
 
+use crate::agent::AgentDefinition;
 use crate::digest::Digest;
 use crate::disclosure::{Disclosed, DisclosedJson};
 use crate::envelope::{Envelope, EnvelopeError, EnvelopeJson};
@@ -57,6 +58,7 @@ pub struct Bundle {
     /// Its own, and those of its children.
     pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
     pub(crate) private: BTreeSet<Private>,
+    pub(crate) agent: Option<Arc<AgentDefinition>>,
     /// Sorted by name.
     pub(crate) tools: Vec<Definition>,
     pub(crate) children: Vec<Bundle>,
@@ -66,6 +68,8 @@ pub struct Bundle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Private {
+    /// The definition of the agent, of one that is registered.
+    Agent,
     /// What the events name: arguments and results of calls, messages, files.
     Contents,
     /// Some of the events, without what would tell of the others.
@@ -86,6 +90,7 @@ impl fmt::Display for Private {
     /// The word that a bundle has for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Agent => "agent",
             Self::Contents => "contents",
             Self::Disclosed => "disclosed",
             Self::Events => "events",
@@ -110,9 +115,17 @@ impl Bundle {
             source: None,
             blobs: BTreeMap::new(),
             private: BTreeSet::new(),
+            agent: None,
             tools: Vec::new(),
             children: Vec::new(),
         }
+    }
+
+    /// With the definition that the run was held to.
+    pub fn with_agent(mut self, agent: impl Into<Arc<AgentDefinition>>) -> Self {
+        self.private.insert(Private::Agent);
+        self.agent = Some(agent.into());
+        self
     }
 
     /// With the definitions of the tools that it called.
@@ -345,6 +358,7 @@ impl Bundle {
             source,
             blobs,
             private,
+            agent: json.agent.map(Arc::new),
             tools: json.tools,
             children,
         })
@@ -378,6 +392,7 @@ impl Bundle {
             recording: self.recording.as_deref().map(RecordingJson::from),
             disclosed: self.disclosed.as_deref().map(DisclosedJson::from),
             source: self.source.as_ref().map(SourceJson::from),
+            agent: self.agent.as_deref().cloned(),
             tools: self.tools.clone(),
             children: self.children.iter().map(Self::encode_child).collect(),
             holds: None,
@@ -446,6 +461,8 @@ struct BundleJson {
     disclosed: Option<DisclosedJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentDefinition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Definition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -100,6 +100,7 @@
 //!     sequence: 0,
 //!     previous: delegation.pae_digest(),
 //!     parent: None,
+//!     validation: None,
 //!     critical: vec![],
 //!     unknown: vec![],
 //! };
@@ -144,6 +145,7 @@ macro_rules! uri {
 #[macro_use]
 mod text;
 
+pub mod agent;
 pub mod begin;
 pub mod bundle;
 pub mod capability;
@@ -186,6 +188,7 @@ extern crate self as oacp;
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 
+pub use agent::{AgentCode, AgentDefinition, AgentName, Check, CheckName, Step, Validation};
 pub use begin::Begin;
 pub use bundle::{Bundle, BundleError, Private};
 pub use capability::{

@@ -117,6 +117,15 @@ pub const TOOL_DESCRIPTION_BYTES_MAX: usize = 16 << 10;
 /// Bytes of a tool's definition, as canonical JSON. Attack: a schema that is dear to compile.
 pub const TOOL_DEFINITION_BYTES_MAX: usize = 512 << 10;
 
+/// Bytes of an agent's name, and of a check's.
+pub const AGENT_NAME_BYTES_MAX: usize = 64;
+
+/// Bytes of an agent's definition, as canonical JSON: two schemas, and the digests of its tools.
+pub const AGENT_DEFINITION_BYTES_MAX: usize = 1 << 20;
+
+/// Checks of an agent. Attack: executions after each run, without end.
+pub const AGENT_CHECKS_MAX: usize = 16;
+
 /// Bundles within one bundle, of the executions that it called; each of them may hold others. Attack:
 /// signatures to check by the thousand.
 pub const CHILDREN_MAX: usize = 1 << 14;

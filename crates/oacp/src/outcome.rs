@@ -28,7 +28,9 @@ pub enum Outcome {
     Cancelled,
     /// The node stopped while it ran.
     Interrupted,
-    /// Not begun: a policy said no.
+    /// With a result that its schema or a check does not accept: a registered agent's.
+    CheckFailed,
+    /// Not begun: a policy said no, or the agent or its input is not what its definition says.
     Refused,
     /// Not begun, or stopped: a person has to agree first.
     AwaitingApproval,
@@ -36,7 +38,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::GuestError,
         Self::Denied,
@@ -47,6 +49,7 @@ impl Outcome {
         Self::Crashed,
         Self::Cancelled,
         Self::Interrupted,
+        Self::CheckFailed,
         Self::Refused,
         Self::AwaitingApproval,
     ];
@@ -56,7 +59,12 @@ impl Outcome {
     pub const fn reexecutable(self) -> bool {
         matches!(
             self,
-            Self::Ok | Self::GuestError | Self::Denied | Self::OutOfFuel | Self::OutOfMemory
+            Self::Ok
+                | Self::GuestError
+                | Self::Denied
+                | Self::OutOfFuel
+                | Self::OutOfMemory
+                | Self::CheckFailed
         )
     }
 
@@ -73,6 +81,7 @@ impl Outcome {
             Self::Crashed => "crashed",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
+            Self::CheckFailed => "check_failed",
             Self::Refused => "refused",
             Self::AwaitingApproval => "awaiting_approval",
         }
@@ -93,7 +102,12 @@ impl Outcome {
             Self::Crashed => "the guest trapped",
             Self::Cancelled => "the run was cancelled by whoever asked for it",
             Self::Interrupted => "the node stopped while the guest ran",
-            Self::Refused => "a policy refused the run before it began",
+            Self::CheckFailed => {
+                "the guest gave a result that its schema or a check does not accept"
+            }
+            Self::Refused => {
+                "the run did not begin: a policy refused it, or the agent's definition does"
+            }
             Self::AwaitingApproval => "a person has to approve before the run goes on",
         }
     }
@@ -119,7 +133,7 @@ mod tests {
                 .iter()
                 .filter(|outcome| outcome.reexecutable())
                 .count(),
-            5
+            6
         );
     }
 }

@@ -389,6 +389,24 @@ pub enum Refusal {
         /// The tool's.
         name: ToolName,
     },
+    /// The steps of its validation contradict each other or the outcome, or name another execution's child.
+    #[error("statement contradicts itself about how the run was validated")]
+    ValidationInconsistent,
+    /// The agent's definition in the bundle is not the one that the statement names.
+    #[error("the agent's definition is not the one that the statement names")]
+    DefinitionMismatch,
+    /// What the statement says of the run is not what the definition asks for.
+    #[error("the run does not follow the agent's definition: {what}")]
+    DefinitionNotFollowed {
+        /// In what.
+        what: &'static str,
+    },
+    /// A check's execution has rights.
+    #[error("child {index} is a check and was granted rights: a check has none")]
+    CheckWithRights {
+        /// Of the child, from 0.
+        index: usize,
+    },
     /// A call names a child, and no tool by a digest; or two calls name one child.
     #[error("tool call {index} cannot have been the execution that it names")]
     ChildOfCall {
@@ -403,20 +421,21 @@ pub enum Refusal {
         /// Why.
         source: Box<Refusal>,
     },
-    /// No call of the statement names it, or it says that another execution called it.
+    /// No call and no check of the statement names it, or it says that another execution called it.
     #[error("child {index} was not called by this execution")]
     NotCalled {
         /// Of the child, from 0.
         index: usize,
     },
-    /// Its input is not the call's arguments, or its output not the call's result.
+    /// Its input is not the call's arguments, or its output not the call's result; of a check: its input is not the run's input and output, or its output
+    /// not the verdict.
     #[error("child {index} is no answer to its call: arguments or result differ")]
     OtherAnswer {
         /// Of the child, from 0.
         index: usize,
     },
-    /// It ran something else than the tool's definition says.
-    #[error("child {index} ran other code than its tool's definition names")]
+    /// It ran something else than the definition of the tool, or of the agent whose check it is, says.
+    #[error("child {index} ran other code than the definition names")]
     OtherCode {
         /// Of the child, from 0.
         index: usize,
@@ -499,6 +518,10 @@ impl Refusal {
             Self::SourceMismatch { .. } => "source_mismatch",
             Self::EntryMismatch => "entry_mismatch",
             Self::ToolMismatch { .. } => "tool_mismatch",
+            Self::ValidationInconsistent => "validation_inconsistent",
+            Self::DefinitionMismatch => "definition_mismatch",
+            Self::DefinitionNotFollowed { .. } => "definition_not_followed",
+            Self::CheckWithRights { .. } => "check_with_rights",
             Self::ChildOfCall { .. } => "child_of_call",
             Self::Child { source, .. } => source.code(),
             Self::NotCalled { .. } => "child_not_called",

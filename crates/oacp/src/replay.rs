@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum ReplayVerdict {
-    /// Output, outcome and every event were the same.
+    /// Output, outcome and every event were the same; and so was what the schemas of a registered agent's definition, if that is in the bundle, say of input
+    /// and output.
     Confirmed {
         /// And the fuel.
         fuel: FuelCompared,
@@ -81,6 +82,8 @@ pub enum DivergedAt {
     Outcome,
     /// In the fuel used.
     Fuel,
+    /// In what a schema of the agent's definition says of input or output.
+    Validation,
 }
 
 impl fmt::Display for DivergedAt {
@@ -90,6 +93,7 @@ impl fmt::Display for DivergedAt {
             Self::Output => f.write_str("the output"),
             Self::Outcome => f.write_str("the outcome"),
             Self::Fuel => f.write_str("the fuel"),
+            Self::Validation => f.write_str("the validation"),
         }
     }
 }

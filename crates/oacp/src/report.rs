@@ -5,12 +5,14 @@
 //! re-execution show four different things; no line here says more than its own.
 
 mod log;
+mod validation;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::validation::{JudgedStep, ValidationReport};
 use crate::bundle::Private;
 use crate::event::Event;
 use crate::id::ExecutionId;
@@ -41,6 +43,9 @@ pub struct Report {
     /// The calls of tools that were executions, each with what came of running it again; those of calls within calls behind them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<CalledTool>,
+    /// What the definition of a registered agent asks for, and what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationReport>,
     /// The six questions.
     pub questions: Vec<Question>,
     /// What nobody checked, and what the signer can still lie about.
@@ -126,6 +131,7 @@ impl Verified {
             questions: self.questions(replay),
             not_checked: self.not_checked(replay, &tool_calls),
             tool_calls,
+            validation: self.validation_report(replayed),
             warnings: self.warnings(),
         }
     }
@@ -312,6 +318,9 @@ impl Verified {
         for line in self.outside() {
             add(line);
         }
+        for line in self.not_checked_of_validation() {
+            add(line);
+        }
         add("the choice of the seed and the clock");
         add("who asked: the principal is the node's claim");
         add("the isolation: the node's claim, without evidence");
@@ -487,6 +496,9 @@ impl fmt::Display for Report {
                 call.execution
             )?;
         }
+        if let Some(validation) = &self.validation {
+            write!(f, "{validation}")?;
+        }
         for (number, question) in (1..).zip(&self.questions) {
             writeln!(
                 f,
@@ -627,6 +639,40 @@ mod tests {
         };
         let report = verify(case_of_one_call.bundle()).report_all(&lied);
         assert!(believed(&report) && report.to_string().contains("FAIL"));
+    }
+
+    #[test]
+    fn a_checks_verdict_need_not_be_believed_once_it_was_run_again() {
+        let verify = |case: &fixture::ValidatedCase| {
+            let expectation = crate::Expectation::default();
+            let bundle = case.bundle();
+            let verified = bundle.verify(&fixture::trust(), &expectation, fixture::now());
+            verified.unwrap()
+        };
+        let confirmed = || ReplayVerdict::Confirmed {
+            fuel: FuelCompared::Equal,
+        };
+        let mut case = fixture::ValidatedCase::new();
+        let passes = |verified: &Verified, replayed: &Replayed| -> Vec<bool> {
+            let report = verified.report_all(replayed).validation.unwrap();
+            let mut steps = report.steps.iter();
+            steps
+                .by_ref()
+                .map(|step| matches!(step.verdict, Verdict::Pass { .. }))
+                .collect()
+        };
+        let both = Replayed {
+            verdict: confirmed(),
+            children: vec![confirmed().into()],
+        };
+        assert_eq!(passes(&verify(&case), &both), [false, true, true, true]);
+        let alone = confirmed().into();
+        assert_eq!(passes(&verify(&case), &alone), [false, true, true, false]);
+        case.fail(b"false");
+        let report = verify(&case).report_all(&both);
+        assert!(report.to_string().contains("check `total` FAILED"));
+        // That it says no is confirmed, too.
+        assert_eq!(passes(&verify(&case), &both), [false, true, true, true]);
     }
 
     #[test]

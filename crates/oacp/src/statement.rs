@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Validation;
 use crate::capability::{Capabilities, Grant};
 use crate::digest::Digest;
 use crate::event::CallOutcome;
@@ -106,6 +107,9 @@ pub struct ExecutionStatement {
     /// The execution that called this one. `None`: called from outside.
     #[serde(default)]
     pub parent: Option<ExecutionId>,
+    /// To which definition the run was held, and what came of it. `None`: it is no registered agent's.
+    #[serde(default)]
+    pub validation: Option<Validation>,
     /// Names of fields that a verifier must know, or refuse.
     #[serde(default)]
     pub critical: Vec<String>,

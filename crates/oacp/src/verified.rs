@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::agent::AgentDefinition;
 use crate::begin::Begin;
 use crate::bundle::Private;
 use crate::delegation::Delegation;
@@ -40,6 +41,7 @@ pub struct Verified {
     pub(crate) source: Option<Source>,
     pub(crate) private: BTreeSet<Private>,
     pub(crate) blobs: BTreeMap<Digest, Arc<[u8]>>,
+    pub(crate) agent: Option<Arc<AgentDefinition>>,
     pub(crate) tools: Vec<Definition>,
     pub(crate) children: Vec<Verified>,
 }
@@ -141,6 +143,11 @@ impl Verified {
             Some(_) => None,
             None => self.private_blob(Private::Source, &self.statement.agent_hash),
         }
+    }
+
+    /// The definition that the run was held to. `None`: withheld, or it is no registered agent's.
+    pub fn agent(&self) -> Option<&AgentDefinition> {
+        self.agent.as_deref()
     }
 
     /// The definitions of the tools that it called, by name; those that the bundle has.

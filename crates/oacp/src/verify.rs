@@ -3,6 +3,7 @@
 //! The attack is a bundle of which some part is true and another is not. Every part is checked
 //! against the signed statement, and what nothing names is refused.
 
+mod agent;
 mod begin;
 mod children;
 mod disclosed;
@@ -11,6 +12,7 @@ mod log;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::agent::check_validation;
 use self::begin::check_seed;
 use self::disclosed::checked_disclosed;
 use self::events::checked_events;
@@ -103,6 +105,7 @@ impl Bundle {
         }
         self.check_source(&statement)?;
         self.check_tools(&statement)?;
+        self.check_agent(&statement)?;
         self.check_contents(&statement, events.as_deref(), disclosed.as_ref())?;
         let children = self.verified_children(&statement, events.as_deref(), trust, now)?;
         Ok(Verified {
@@ -123,6 +126,7 @@ impl Bundle {
             source: self.source.clone(),
             private: self.private.clone(),
             blobs: self.blobs.clone(),
+            agent: self.agent.clone(),
             tools: self.tools.clone(),
             children,
         })
@@ -384,6 +388,7 @@ fn check_consistency(statement: &ExecutionStatement) -> Result<(), Refusal> {
     {
         return Err(Refusal::InstanceInconsistent);
     }
+    check_validation(statement)?;
     if statement.export.is_some() && statement.agent_entry.is_some() {
         return Err(Refusal::EntryMismatch);
     }

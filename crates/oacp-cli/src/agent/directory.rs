@@ -16,11 +16,14 @@ use crate::file;
 /// Directories below one another. Attack: a tree that exhausts the stack.
 const DEPTH_MAX: usize = 64;
 
-/// The files below `dir`, with their paths relative to it.
-pub(super) fn read(dir: &Path) -> Result<Vec<(SourcePath, Vec<u8>)>, Failure> {
+/// The files below `dir`, with their paths relative to it, but those at paths that `omitted` tells.
+pub(super) fn read(
+    dir: &Path,
+    omitted: impl Fn(&str) -> bool,
+) -> Result<Vec<(SourcePath, Vec<u8>)>, Failure> {
     let mut files = Vec::new();
     let mut bytes = 0;
-    walk(dir, "", 0, &mut files, &mut bytes)?;
+    walk(dir, "", 0, &omitted, &mut files, &mut bytes)?;
     Ok(files)
 }
 
@@ -28,6 +31,7 @@ fn walk(
     dir: &Path,
     prefix: &str,
     depth: usize,
+    omitted: &impl Fn(&str) -> bool,
     files: &mut Vec<(SourcePath, Vec<u8>)>,
     bytes: &mut usize,
 ) -> Result<(), Failure> {
@@ -51,12 +55,16 @@ fn walk(
             continue;
         }
         let path = format!("{prefix}{name}");
+        if omitted(&path) {
+            continue;
+        }
         // Of the entry itself: a link is not followed.
         let kind = entry
             .file_type()
             .or_context(|| format!("cannot read `{path}`"))?;
         if kind.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), depth + 1, files, bytes)?;
+            let below = format!("{path}/");
+            walk(&entry.path(), &below, depth + 1, omitted, files, bytes)?;
         } else if kind.is_file() {
             if files.len() == SOURCE_FILES_MAX || *bytes > SOURCE_BYTES_MAX {
                 return Err(Failure::usage(format!(

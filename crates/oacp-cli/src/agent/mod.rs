@@ -4,6 +4,11 @@
 
 mod archive;
 mod directory;
+mod manifest;
+mod registered;
+
+pub(crate) use manifest::{Declared, declare};
+pub(crate) use registered::{Registered, find, kind, store};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +74,8 @@ pub(crate) fn load_directory(
     entry: &SourcePath,
     language: impl FnOnce(&str) -> Option<Language>,
 ) -> Result<Given, Failure> {
-    let source = directory::read(path).and_then(|files| Ok(Source::new(files, entry.clone())?));
+    let source =
+        directory::read(path, |_| false).and_then(|files| Ok(Source::new(files, entry.clone())?));
     let source = source
         .or_context(|| format!("`{}` cannot be read", path.display()))
         .or_usage()?;
@@ -86,7 +92,7 @@ pub(crate) fn digest(path: &Path) -> Option<Digest> {
     if !path.is_dir() {
         return Some(Digest::of(&file::read(path, COMPONENT_BYTES_MAX).ok()?));
     }
-    let files = directory::read(path).ok()?;
+    let files = directory::read(path, |_| false).ok()?;
     let first = files.iter().map(|(path, _)| path).min()?.clone();
     Some(Source::new(files, first).ok()?.hash())
 }
@@ -96,7 +102,7 @@ fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
     let metadata =
         std::fs::metadata(path).or_context(|| format!("cannot read the agent `{shown}`"))?;
     if metadata.is_dir() {
-        return several(directory::read(path)?, entry)
+        return several(directory::read(path, |_| false)?, entry)
             .or_context(|| format!("`{shown}` is not an agent"));
     }
     if !metadata.is_file() {

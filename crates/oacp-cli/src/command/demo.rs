@@ -171,6 +171,7 @@ impl Stage<'_> {
         let paid = Arc::new(AtomicBool::new(false));
         let call = Call {
             agent,
+            definition: None,
             input: INPUT.to_owned(),
             asked: capabilities.clone(),
             tools: tools(weather, &paid)?,

@@ -151,7 +151,13 @@ fn explain_outcome(outcome: Outcome, console: &Console) -> Result<Exit, Failure>
 
 fn fix(outcome: Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::Ok | Outcome::Refused | Outcome::AwaitingApproval => None,
+        Outcome::Ok | Outcome::AwaitingApproval => None,
+        Outcome::CheckFailed => Some(
+            "The schema of its output, or a check of its definition, says no: `oacp verify RUN` lists them. The output is in the bundle.",
+        ),
+        Outcome::Refused => {
+            Some("Nothing was run. `oacp agent check NAME` says what of the agent is not accepted.")
+        }
         Outcome::GuestError => Some(
             "The message, the trace and the line in the agent's own files are on standard error.",
         ),

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod agent;
 mod completions;
 mod demo;
 mod denials;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     /// Witnesses: this machine as one for others, and those of its own log
     #[command(subcommand)]
     Witness(witness::Command),
+    /// Agents that are held to a definition: what they take and give, their tools, their checks
+    #[command(subcommand)]
+    Agent(agent::Command),
     /// Tools that agents may call: registered, pinned, each with its own rights
     #[command(subcommand)]
     Tool(tool::Command),
@@ -79,6 +83,7 @@ impl Command {
             Self::Key(command) => key::run(command, home, console),
             Self::Log(command) => log::run(command, home, console),
             Self::Witness(command) => witness::run(command, home, console),
+            Self::Agent(command) => agent::run(command, home, console),
             Self::Tool(command) => tool::run(command, home, console),
             Self::Runtime(command) => runtime::run(command, home, console),
             Self::Explain(arguments) => explain::explain(&arguments, home, console),

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use oacp::id::ExecutionId;
 use oacp::replay::{FuelCompared, ReplayVerdict, Replayed};
+use oacp::report::{CalledTool, ValidationReport};
 use oacp::{Expectation, Verified};
 use oacp_sandbox::Patience;
-use serde_json::json;
+use serde::Serialize;
 
 use super::report;
 use crate::console::{Console, GREEN, RED, YELLOW};
@@ -25,6 +27,16 @@ pub(crate) struct Arguments {
     trust: Option<PathBuf>,
 }
 
+/// What `--json` prints. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Answer<'a> {
+    execution_id: ExecutionId,
+    replay: &'a ReplayVerdict,
+    tool_calls: &'a [CalledTool],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<&'a ValidationReport>,
+}
+
 pub(crate) fn replay(
     arguments: &Arguments,
     home: &Home,
@@ -34,16 +46,21 @@ pub(crate) fn replay(
     let bundle = bundle_file::read(&arguments.bundle)?;
     let verified = bundle_file::verify(&bundle, &trust, &Expectation::default())?;
     let replayed = re_execute(&verified, home, console)?;
+    let report = verified.report_all(&replayed);
     if console.json {
-        console.print_json(&json!({
-            "execution_id": verified.statement().execution_id,
-            "replay": replayed.verdict,
-            "tool_calls": verified.report_all(&replayed).tool_calls,
-        }))?;
+        console.print_json(&Answer {
+            execution_id: verified.statement().execution_id,
+            replay: &replayed.verdict,
+            tool_calls: &report.tool_calls,
+            validation: report.validation.as_ref(),
+        })?;
     } else {
         console.print(&text(&replayed.verdict))?;
-        for call in verified.report_all(&replayed).tool_calls {
-            console.print(&report::called(&call))?;
+        for call in &report.tool_calls {
+            console.print(&report::called(call))?;
+        }
+        for step in report::validation(&report) {
+            console.print(&step)?;
         }
     }
     Ok(worst(&replayed))

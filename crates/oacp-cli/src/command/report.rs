@@ -4,7 +4,7 @@ use anstyle::Style;
 use oacp::Verified;
 use oacp::bundle::Bundle;
 use oacp::replay::Replayed;
-use oacp::report::{CalledTool, Grade, Report, Verdict};
+use oacp::report::{CalledTool, Grade, JudgedStep, Report, Verdict};
 
 use crate::console::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::escape::visible;
@@ -43,9 +43,11 @@ pub(super) fn closing(report: &Report) -> String {
     ];
     let calls = report.tool_calls.iter();
     let calls = calls.map(|call| ("the result of a tool call", &call.execution_proof));
+    let steps = steps(report).map(|step| ("the validation", &step.verdict));
     let failed: Vec<&str> = verdicts
         .into_iter()
         .chain(calls)
+        .chain(steps)
         .filter(|(_, verdict)| matches!(verdict, Verdict::Fail { .. }))
         .map(|(name, _)| name)
         .collect();
@@ -125,6 +127,36 @@ pub(super) fn called(call: &CalledTool) -> String {
     )
 }
 
+/// What the agent's definition asks for, if it is a registered one.
+fn steps(report: &Report) -> impl Iterator<Item = &JudgedStep> {
+    report
+        .validation
+        .iter()
+        .flat_map(|validation| &validation.steps)
+}
+
+/// The steps of a run's validation, a line each.
+pub(super) fn validation(report: &Report) -> Vec<String> {
+    let lines = steps(report).map(|step| {
+        let came = if step.passed { "passed" } else { "FAILED" };
+        let of = format!("{} {came}: ", step.step);
+        let said = |text: &String| format!("{of}{text}");
+        let verdict = match &step.verdict {
+            Verdict::Pass { detail } => Verdict::Pass {
+                detail: said(detail),
+            },
+            Verdict::Fail { detail } => Verdict::Fail {
+                detail: said(detail),
+            },
+            Verdict::NotChecked { reason } => Verdict::NotChecked {
+                reason: said(reason),
+            },
+        };
+        line("validation", &verdict)
+    });
+    lines.collect()
+}
+
 /// One verdict.
 pub(super) fn line(name: &str, verdict: &Verdict) -> String {
     let (style, word, text) = match verdict {
@@ -144,6 +176,10 @@ pub(super) fn whole(report: &Report) -> String {
     text.push('\n');
     for call in &report.tool_calls {
         text.push_str(&called(call));
+        text.push('\n');
+    }
+    for step in validation(report) {
+        text.push_str(&step);
         text.push('\n');
     }
     for (number, question) in (1..).zip(&report.questions) {
@@ -184,8 +220,10 @@ pub(super) fn failed(report: &Report) -> bool {
         &report.time_validity,
     ];
     let calls = report.tool_calls.iter().map(|call| &call.execution_proof);
+    let steps = steps(report).map(|step| &step.verdict);
     verdicts
         .into_iter()
         .chain(calls)
+        .chain(steps)
         .any(|verdict| matches!(verdict, Verdict::Fail { .. }))
 }

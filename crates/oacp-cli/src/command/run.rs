@@ -25,8 +25,9 @@ use oacp::trust::Trust;
 use oacp_gateway::{Call, ExecuteError, Execution, Node, NodeOptions, RegistryError, execute};
 use oacp_sandbox::limits::FUEL_PER_QUOTA_MS;
 use oacp_sandbox::{Ask, Cancel, Language, LogLine, Tools};
+use oacp_tool::agents::AgentRecord;
 
-use crate::agent::{self, Given};
+use crate::agent::{self, Given, Registered};
 use crate::config::{self, LevelName, MEMORY_MB_MAX, QUOTA_MS_MAX, RunOptions};
 use crate::console::{CYAN, Console, DIM, RED, YELLOW};
 use crate::escape::visible;
@@ -43,7 +44,7 @@ const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one
+    /// The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one; or a registered agent's name
     file: PathBuf,
     /// The input: JSON, @FILE, or - for standard input
     #[arg(
@@ -111,6 +112,8 @@ pub(crate) struct Arguments {
 /// What is run and how, once the command line is read.
 pub(super) struct Asked {
     pub(super) given: Given,
+    /// What the run is held to. `None`: it is no registered agent's.
+    pub(super) registered: Option<Registered>,
     pub(super) input: String,
     /// Rights, limits, level and log.
     pub(super) options: RunOptions,
@@ -136,13 +139,22 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     };
     refuse_taken(arguments.bundle.as_deref(), existing)?;
     let directory = config::guest_path(&std::env::current_dir()?)?;
-    let options = options(&arguments, &directory, home, console)?;
+    let registered = agent::find(&arguments.file, home)?;
+    let record = registered.as_ref().map(|registered| &registered.record);
+    if let Some(record) = record {
+        refuse_beside(&arguments, record)?;
+    }
+    let options = options(&arguments, record, &directory, home, console)?;
     let learning = arguments
         .learn
         .map(|how| learn::Learning::begin(how, arguments.learn_file.as_deref()))
         .transpose()?;
     let asked = Asked {
-        given: agent::load(&arguments.file, arguments.entry.as_ref())?,
+        given: match &registered {
+            Some(registered) => registered.given()?,
+            None => agent::load(&arguments.file, arguments.entry.as_ref())?,
+        },
+        registered,
         input: input::read(&arguments.input, input::What::Input)?,
         options,
         bundle: arguments.bundle,
@@ -171,6 +183,7 @@ pub(super) fn refuse_taken(bundle: Option<&Path>, existing: Existing) -> Result<
 pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Exit, Failure> {
     let Asked {
         given,
+        registered,
         input,
         mut options,
         learning,
@@ -215,6 +228,10 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
     let runtime = given.language().map(Language::digest).transpose()?;
     let offers_nothing = offers_no_function(&given);
     let agent = runtime::load(given, &engine, &languages, console)?;
+    let definition = match &registered {
+        Some(registered) => Some(registered.held(&engine, &languages, console)?),
+        None => None,
+    };
     let store = tool::store(home)?;
     let bindings = tool::bind(&options, &environment, &store, &engine, &languages)?;
     let node = Node::new(NodeOptions {
@@ -237,6 +254,7 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
     let printed = Arc::new(AtomicBool::new(false));
     let call = Call {
         agent,
+        definition,
         input,
         asked: options.capabilities,
         tools: Tools::none(),
@@ -248,7 +266,10 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
         seed: asked.seed,
         clock_start: None,
         principal: principal()?,
-        working_directory: directory,
+        working_directory: match registered {
+            Some(registered) => registered.record.working_directory,
+            None => directory,
+        },
         environment,
         secrets,
         ask,
@@ -331,9 +352,31 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
     )
 }
 
-/// Rights, limits and level: what the command line says, and what the configuration says.
+/// A registered agent is what it was registered as: nothing of the command line makes it another one, or leaves its rights open.
+fn refuse_beside(arguments: &Arguments, record: &AgentRecord) -> Result<(), Failure> {
+    let given = [
+        ("--entry", arguments.entry.is_some()),
+        ("--ask", arguments.ask),
+        ("--learn", arguments.learn.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::usage(format!(
+            "{option} is not for a registered agent, as `{}` is",
+            record.definition.name
+        ))
+        .hint(format!(
+            "change {}, then `oacp agent accept {}`",
+            crate::home::shown(Path::new(&record.manifest)),
+            record.definition.name
+        ))),
+    }
+}
+
+/// Rights, limits and level: what the command line says, and what the configuration says; of a registered agent, what it was registered with.
 fn options(
     arguments: &Arguments,
+    registered: Option<&AgentRecord>,
     directory: &GuestPath,
     home: &Home,
     console: &Console,
@@ -342,6 +385,12 @@ fn options(
         Some(file) => config::Text::read(file)?.for_run()?,
         None => accepted::discovered(home, console)?,
     };
+    if let Some(record) = registered {
+        // The configuration of the place where it is called grants it nothing.
+        options.capabilities = record.capabilities.clone();
+        options.limits = tool::limits(&record.limits);
+        options.level = record.level;
+    }
     arguments.rights.add_to(&mut options, directory)?;
     options.limits.fuel = arguments.fuel.unwrap_or(options.limits.fuel);
     options.limits.timeout_ms = match arguments.timeout {

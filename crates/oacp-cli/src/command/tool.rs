@@ -9,9 +9,9 @@ mod declared;
 mod dev;
 mod new;
 mod pin;
+mod sign;
 mod test;
 mod trial;
-mod sign;
 
 pub(super) use declared::register_missing;
 

@@ -27,6 +27,8 @@ fn help_says_what_there_is() {
           key          This node's key, and the trust file that names it
           log          The transparency log that attestations go to
           witness      Witnesses: this machine as one for others, and those of its own log
+          agent        Agents that are held to a definition: what they take and give, their tools, their
+                       checks
           tool         Tools that agents may call: registered, pinned, each with its own rights
           runtime      Language runtimes
           explain      Explain an outcome, a denial, or what a run was denied
@@ -62,7 +64,8 @@ fn run_s_help_names_every_option() {
 
         Arguments:
           <FILE>
-                  The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one
+                  The agent: a .py, .js, .mjs or .wasm (component) file, a directory, or a .zip of one; or a
+                  registered agent's name
 
         Options:
           -i, --input <JSON|@FILE|->
@@ -412,7 +415,7 @@ fn usage_errors_end_with_3_and_a_suggestion() {
     session.check(&["explain", "out_of_petrol"], expect![[r#"
         $ oacp explain out_of_petrol
         ! error: `out_of_petrol` is no outcome, no code of a denial and no run; did you mean `out_of_memory`?
-        !   hint: known here: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval, tool_not_granted, file_read_not_granted, file_write_not_granted, file_special, file_withheld, file_outside, file_wal_database, network_not_granted, network_denied, address_not_granted, address_denied, url_refused, header_refused, secret_reflected, env_not_granted
+        !   hint: known here: ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, check_failed, refused, awaiting_approval, tool_not_granted, file_read_not_granted, file_write_not_granted, file_special, file_withheld, file_outside, file_wal_database, network_not_granted, network_denied, address_not_granted, address_denied, url_refused, header_refused, secret_reflected, env_not_granted
         exit 3
     "#]]);
 }

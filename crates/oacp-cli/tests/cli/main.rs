@@ -24,6 +24,7 @@ mod log;
 mod manifest;
 mod pin;
 mod policy;
+mod registered;
 mod registry;
 mod rights;
 mod run;

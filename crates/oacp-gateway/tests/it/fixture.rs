@@ -143,6 +143,7 @@ pub fn agent(name: &str, text: &str) -> Agent {
 pub fn call(agent: Agent, input: Value) -> Call {
     Call {
         agent,
+        definition: None,
         input: input.to_string(),
         asked: capabilities(&["echo", "add", "slow", "big", "broken", "panics"]),
         tools: tools(),

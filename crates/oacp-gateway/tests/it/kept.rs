@@ -349,7 +349,7 @@ def run(a):
         return open('/tmp/mine').read()
 ";
     let shown = path.to_str().unwrap();
-    let rights = grant(json!({"file_read": [shown, "/tmp/**"], "file_write": [shown, "/tmp/**"]}));
+    let rights = grant(json!({"file_read": [shown], "file_write": [shown]}));
     let agent = crate::fixture::agent("oacp_tool_files.py", source);
     let files = tool(
         "files",

@@ -19,4 +19,5 @@ mod kept;
 mod logging;
 mod server;
 mod tools;
+mod validated;
 mod wasi_http;

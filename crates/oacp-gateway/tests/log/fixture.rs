@@ -261,6 +261,7 @@ impl Sandbox {
             sequence: number,
             previous: self.delegation.pae_digest(),
             parent: None,
+            validation: None,
             critical: vec![],
             unknown: vec![],
         }

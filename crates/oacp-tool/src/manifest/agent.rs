@@ -17,7 +17,7 @@ pub struct AgentFile {
     pub name: String,
     /// Its own version, as its author counts.
     pub version: Option<String>,
-    /// The file to start at, relative to this one's directory.
+    /// The file to start at, relative to this one's directory: `.py`, `.js` or `.mjs`, or a `.wasm` component.
     pub entry: String,
     /// What it is for.
     pub description: Option<String>,
@@ -27,18 +27,18 @@ pub struct AgentFile {
     /// What its output is, likewise.
     #[schemars(with = "Option<SchemaSchema>")]
     pub output_schema: Option<SchemaText>,
-    /// Names of the registered tools that it calls.
+    /// Names of the registered tools that it calls. It can be given no other.
     #[serde(default)]
     pub tools: Vec<String>,
-    /// What it asks for.
+    /// What it asks for, besides its tools.
     #[serde(default)]
     pub capabilities: Capabilities,
-    /// What a run may use.
+    /// What a run may use, and each check: memory, computing and time. The others are for tools.
     #[serde(default)]
     pub limits: Limits,
     /// How much its bundles can show.
     pub level: Option<LevelName>,
-    /// Functions over input and output that are run after it, and attested.
+    /// Functions over input and output that are run after it, and attested; at most 16.
     #[serde(default)]
     pub checks: Vec<Check>,
 }
@@ -58,8 +58,8 @@ pub enum LevelName {
     Hardware,
 }
 
-/// A check: a function of `input` and `output` that says whether they are as they should be. It runs in a sandbox of its own, without any
-/// right.
+/// A check: a function of `input` and `output`. True or nothing is a yes; a text says what is wrong. It runs in a sandbox of its own, without
+/// any right.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {

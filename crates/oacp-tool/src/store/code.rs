@@ -34,8 +34,12 @@ pub(super) fn encode(program: &Program) -> Vec<u8> {
         Program::Component(bytes) => return bytes.clone(),
         Program::Source(source) => source,
     };
-    let files = source
-        .files()
+    encode_files(source.files())
+}
+
+/// Files as the store keeps them.
+pub(crate) fn encode_files<'a>(files: impl Iterator<Item = (&'a SourcePath, &'a [u8])>) -> Vec<u8> {
+    let files = files
         .map(|(path, content)| (path.clone(), STANDARD.encode(content)))
         .collect();
     // Strings by strings; were there an error, nothing would be written that reads as a source.
@@ -49,12 +53,18 @@ pub(super) fn decode(kind: Kind, bytes: Vec<u8>, definition: &Definition) -> Opt
         (_, Code::Source { entry, .. }) => entry.clone(),
         (_, Code::Component { .. }) => return None,
     };
-    let Files { files } = from_slice(&bytes, STORED_SOURCE).ok()?;
-    let files: Option<Vec<_>> = files
+    Source::new(decode_files(&bytes)?, entry)
+        .ok()
+        .map(Program::Source)
+}
+
+/// The files of a source. `None`: the bytes are none.
+pub(crate) fn decode_files(bytes: &[u8]) -> Option<Vec<(SourcePath, Vec<u8>)>> {
+    let Files { files } = from_slice(bytes, STORED_SOURCE).ok()?;
+    files
         .into_iter()
         .map(|(path, content)| Some((path, STANDARD.decode(content).ok()?)))
-        .collect();
-    Source::new(files?, entry).ok().map(Program::Source)
+        .collect()
 }
 
 impl Program {

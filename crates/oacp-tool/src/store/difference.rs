@@ -85,28 +85,22 @@ impl Difference {
     }
 }
 
+/// The places in which two schemas differ; at most 64.
+pub fn edits(before: Option<&Value>, after: Option<&Value>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    compare(String::new(), before, after, &mut edits);
+    edits
+}
+
 impl Changed {
     fn between(before: &Definition, after: &Definition) -> Self {
-        let mut edits = (Vec::new(), Vec::new());
-        compare(
-            String::new(),
-            Some(&before.input_schema),
-            Some(&after.input_schema),
-            &mut edits.0,
-        );
-        compare(
-            String::new(),
-            before.output_schema.as_ref(),
-            after.output_schema.as_ref(),
-            &mut edits.1,
-        );
         Self {
             name: before.name.clone(),
             definition: (before.digest(), after.digest()),
             description: (before.description != after.description)
                 .then(|| (before.description.clone(), after.description.clone())),
-            input_schema: edits.0,
-            output_schema: edits.1,
+            input_schema: edits(Some(&before.input_schema), Some(&after.input_schema)),
+            output_schema: edits(before.output_schema.as_ref(), after.output_schema.as_ref()),
             code: (before.code != after.code).then(|| (before.code.clone(), after.code.clone())),
         }
     }

@@ -9,25 +9,30 @@ use oacp::digest::Digest;
 
 use crate::limits::RECORD;
 
-/// Begins the first line of a record.
-const HEADER: &str = "oacp-package/v1 ";
+/// How the first line of a record begins, before its version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header(pub(crate) &'static str);
 
-/// Begins the first line of a record of any version.
-const HEADER_OF_ANY: &str = "oacp-package/v";
+impl Header {
+    /// Of this version.
+    fn line(self) -> String {
+        format!("{}1 ", self.0)
+    }
+}
 
 /// What a file is called until it is whole. One is enough: whoever writes holds the lock.
 const UNFINISHED: &str = "unfinished.tmp";
 
 /// Why a record cannot be read.
 #[derive(Debug)]
-pub(super) enum RecordError {
+pub(crate) enum RecordError {
     Damaged,
     Version,
     Io(io::Error),
 }
 
 /// The body of a record. `None`: there is no such file.
-pub(super) fn read_record(path: &Path) -> Result<Option<Vec<u8>>, RecordError> {
+pub(crate) fn read_record(path: &Path, header: Header) -> Result<Option<Vec<u8>>, RecordError> {
     let bytes = match read(path, RECORD.bytes_max + 128) {
         Err(error) if is_no_such_file(&error) => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
@@ -36,9 +41,9 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Vec<u8>>, RecordError> {
         Err(error) => return Err(RecordError::Io(error)),
         Ok(bytes) => bytes,
     };
-    match bytes.strip_prefix(HEADER.as_bytes()) {
+    match bytes.strip_prefix(header.line().as_bytes()) {
         Some(rest) => checked(rest).map(Some).ok_or(RecordError::Damaged),
-        None if bytes.starts_with(HEADER_OF_ANY.as_bytes()) => Err(RecordError::Version),
+        None if bytes.starts_with(header.0.as_bytes()) => Err(RecordError::Version),
         None => Err(RecordError::Damaged),
     }
 }
@@ -49,8 +54,8 @@ fn checked(rest: &[u8]) -> Option<Vec<u8>> {
     (Digest::of(body).hex().as_bytes() == checksum).then(|| body.to_vec())
 }
 
-pub(super) fn write_record(path: &Path, body: &[u8]) -> io::Result<()> {
-    let mut bytes = format!("{HEADER}{}\n", Digest::of(body).hex()).into_bytes();
+pub(crate) fn write_record(path: &Path, header: Header, body: &[u8]) -> io::Result<()> {
+    let mut bytes = format!("{}{}\n", header.line(), Digest::of(body).hex()).into_bytes();
     bytes.extend_from_slice(body);
     write(path, &bytes)
 }
@@ -97,7 +102,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Files with this extension, by name. None, if there is no such directory.
-pub(super) fn list(dir: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn list(dir: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if is_no_such_file(&error) => return Ok(Vec::new()),
         entries => entries?,
@@ -114,7 +119,7 @@ pub(super) fn list(dir: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Takes away every other file of a directory. What cannot be taken away stays.
-pub(super) fn keep_only(dir: &Path, names: &BTreeSet<String>) {
+pub(crate) fn keep_only(dir: &Path, names: &BTreeSet<String>) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };
@@ -164,7 +169,7 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
 }
 
 /// Waits for a lock that others may share. `None`: there is nothing to lock.
-pub(super) fn lock_shared(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn lock_shared(path: &Path) -> io::Result<Option<File>> {
     match File::open(path) {
         Err(error) if is_no_such_file(&error) => Ok(None),
         Err(error) => Err(error),

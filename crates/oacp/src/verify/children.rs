@@ -16,6 +16,7 @@ use crate::time::Timestamp;
 use crate::tool::{Code, Definition};
 use crate::trust::Trust;
 use crate::verified::Verified;
+use crate::verify::agent::checks;
 use crate::verify::{Asked, Expectation};
 
 impl Bundle {
@@ -43,6 +44,7 @@ impl Bundle {
     ) -> Result<Vec<Verified>, Refusal> {
         let contents = events.map(contents);
         let calls = calls(statement)?;
+        let checks = checks(statement);
         let mut seen = BTreeSet::new();
         let mut verified = Vec::with_capacity(self.children.len());
         for (index, bundle) in self.children.iter().enumerate() {
@@ -56,6 +58,11 @@ impl Bundle {
             let id = of_child.execution_id;
             if of_child.parent != Some(statement.execution_id) || !seen.insert(id) {
                 return Err(Refusal::NotCalled { index });
+            }
+            if let Some(check) = checks.get(&id) {
+                self.check_check(index, *check, statement, of_child)?;
+                verified.push(child);
+                continue;
             }
             let call = calls.get(&id).ok_or(Refusal::NotCalled { index })?;
             let contents = contents.as_ref().and_then(|all| all.get(&call.event));

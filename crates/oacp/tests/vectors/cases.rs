@@ -11,6 +11,7 @@ mod key;
 mod logged;
 mod outside;
 mod trusted_log;
+mod validated;
 
 use oacp::*;
 use serde_json::{Value, json};
@@ -45,6 +46,8 @@ pub fn all() -> Vec<Vector> {
     outside::order(&mut cases);
     outside::form(&mut cases);
     outside::grants(&mut cases);
+    validated::accepted(&mut cases);
+    validated::refused(&mut cases);
     cases.0
 }
 

@@ -115,6 +115,9 @@ fn hint(outcome: Outcome) -> Option<&'static str> {
             "grant it, or let the agent catch it; `oacp run --ask` asks, `--learn` writes the grant",
         ),
         Outcome::TimedOut => Some("allow more with --timeout MS, and for computing with --fuel N"),
+        Outcome::Refused => Some(
+            "nothing was run; `oacp agent show NAME` says what it takes, `oacp agent check NAME` what is in its way",
+        ),
         _ => None,
     }
 }

@@ -79,6 +79,23 @@ fn statement(text: &mut String, shown: &Shown) -> std::fmt::Result {
     )?;
     let mut field = |name: &str, value: String| writeln!(text, "  {DIM}{name:<10}{DIM:#} {value}");
     field("agent", format!("{entry}{}", statement.agent_hash))?;
+    if let Some(validation) = &statement.validation {
+        let steps: Vec<String> = validation
+            .steps
+            .iter()
+            .map(|step| {
+                format!(
+                    "{step} {}",
+                    if step.is_passed() { "passed" } else { "FAILED" }
+                )
+            })
+            .collect();
+        field(
+            "held to",
+            format!("{}  {}", validation.agent, validation.definition),
+        )?;
+        field("validated", visible(&steps.join(", ")).into_owned())?;
+    }
     field("input", statement.input_hash.to_string())?;
     field("output", statement.output_hash.to_string())?;
     field("principal", statement.principal.to_string())?;

@@ -82,6 +82,7 @@ pub(super) fn call(call: Call, home: &Home, console: &Console) -> Result<Exit, F
     options.level = call.level.map(Into::into).or(options.level);
     options.registry = call.registry.over(options.registry)?;
     let asked = Asked {
+        registered: None,
         given: Given::Source {
             language: Language::Python,
             source: Source::single("caller.py".parse()?, CALLER.as_bytes().to_vec())?,

@@ -155,6 +155,7 @@ impl<'a> Trial<'a> {
         let agent = self.agents.get(name).cloned();
         let options = self.options.clone();
         let call = Call {
+            definition: None,
             agent: agent.ok_or_else(|| Failure::unable(format!("there is no `{name}`")))?,
             input,
             asked: options.capabilities,
