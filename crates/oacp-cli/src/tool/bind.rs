@@ -10,6 +10,7 @@ use oacp::tool::{Code, Definition};
 use oacp_egress::SecretValue;
 use oacp_gateway::{Agent, Bound, BoundTool, LoadError, TOOL_DEPTH_MAX, ToolOptions};
 use oacp_sandbox::{Engine, Language, Languages};
+use oacp_tool::source::Reference;
 use oacp_tool::store::{Kind, OriginKind, Program, Registered, Store};
 
 use super::{CONCURRENCY, Manifest, RESULT_BYTES, at_most, limits, unknown};
@@ -152,8 +153,15 @@ fn as_declared(mut package: Registered, declared: &Manifest) -> Result<Registere
 }
 
 /// Whether two paths name one file. What is not there any more is known by its name.
+/// Whether a tool that is registered as from `one` is what `other` names. An image that is named by its tag is the one that was found there.
 fn is_same_place(one: &Path, other: &Path) -> bool {
+    let image = |place: &Path| match Reference::parse(place.to_str()?) {
+        Ok(Reference::Oci(image)) => Some(image),
+        _ => None,
+    };
+    let is_found_there = |one| image(other).is_some_and(|other| one == Some(other));
     one == other
+        || is_found_there(image(one).and_then(|image| image.unpinned()))
         || one
             .canonicalize()
             .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))

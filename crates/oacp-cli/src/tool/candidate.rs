@@ -112,6 +112,13 @@ impl Candidate {
         };
         let manifest = manifest.as_ref();
         let path = manifest.map_or(named, |manifest| &manifest.path);
+        if let Some(manifest) = manifest.filter(|manifest| manifest.is_elsewhere()) {
+            let why = format!(
+                "its code is at `{}`: what is tried has to lie here",
+                manifest.path.display()
+            );
+            return Err(Failure::usage(why).into());
+        }
         let entry = look.entry.or_else(|| manifest?.entry.as_ref());
         let name = manifest.map(|manifest| &manifest.name);
         let Workbench {

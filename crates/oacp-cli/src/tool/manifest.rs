@@ -8,6 +8,7 @@ use oacp::digest::Digest;
 use oacp::source::SourcePath;
 use oacp_tool::manifest::{Instance, Limits, Place, SourceText, ToolBlock, ToolFile, Tools};
 use oacp_tool::package::PackageName;
+use oacp_tool::source::Reference;
 
 use crate::config::{Definitions, Text, capabilities, guest_path};
 use crate::failure::Failure;
@@ -22,7 +23,7 @@ pub(crate) struct Manifest {
     pub(crate) name: PackageName,
     pub(crate) version: Option<String>,
     pub(crate) description: Option<String>,
-    /// The file or directory that its code is.
+    /// The file or directory that its code is, or the reference of one that is elsewhere.
     pub(crate) path: PathBuf,
     /// What that has to hash to.
     pub(crate) sha256: Option<Digest>,
@@ -102,6 +103,11 @@ impl Manifest {
         tools.iter().map(read).collect()
     }
 
+    /// Whether its code has to be fetched.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.path.to_str().is_some_and(|path| path.contains("://"))
+    }
+
     fn of_block(
         name: PackageName,
         block: &ToolBlock,
@@ -126,7 +132,7 @@ impl Manifest {
             name,
             version: block.version.clone(),
             description: block.description.clone(),
-            path: files(&block.source, &source, &text.dir)?,
+            path: place(&block.source, &source, &text.dir)?,
             sha256,
             entry,
             capabilities: capabilities::read(
@@ -142,15 +148,22 @@ impl Manifest {
     }
 }
 
-/// The files that a source names: where a reference becomes something that can be read.
-fn files(source: &SourceText, spot: &Spot<'_>, dir: &Path) -> Result<PathBuf, Failure> {
-    match source.place().map_err(|e| spot.refuse(e))? {
-        Place::Path(path) => Ok(std::path::absolute(dir.join(path))?),
-        Place::Reference(text) if !text.contains("://") => Ok(std::path::absolute(dir.join(text))?),
-        Place::Reference(_) | Place::Url(_) | Place::Oci(_) => Err(spot
-            .refuse("tools from URLs and registries are not built yet")
-            .hint("fetch it, and name its path")),
-    }
+/// Where a source is, as the command line names it: a path of this machine, in full, or a reference.
+fn place(source: &SourceText, spot: &Spot<'_>, dir: &Path) -> Result<PathBuf, Failure> {
+    let reference = match source.place().map_err(|e| spot.refuse(e))? {
+        Place::Path(path) => return Ok(std::path::absolute(dir.join(path))?),
+        Place::Reference(text) if !text.contains("://") => {
+            return Ok(std::path::absolute(dir.join(text))?);
+        }
+        Place::Reference(text) => text.to_owned(),
+        Place::Url(url) => match &source.sha256 {
+            Some(sha256) => format!("{url}#{sha256}"),
+            None => url.to_owned(),
+        },
+        Place::Oci(image) => format!("oci://{image}"),
+    };
+    let reference = Reference::parse(&reference).map_err(|e| spot.refuse(e))?;
+    Ok(reference.to_string().into())
 }
 
 #[cfg(test)]

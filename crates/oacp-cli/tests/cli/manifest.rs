@@ -300,8 +300,7 @@ fn mistakes_of_a_manifest_are_named_with_line_and_column() {
             "name: a\nsource: https://example.com/a.py\n",
             expect![[r#"
             $ oacp tool add tool
-            ! error: tool/tool.yaml:2:9: tools from URLs and registries are not built yet
-            !   hint: fetch it, and name its path
+            ! error: tool/tool.yaml:2:9: `https://example.com/a.py`: it does not say what the file has to hash to; add `#sha256:` and the 64 digits that `sha256sum` prints for it
             exit 3
         "#]],
         ),

@@ -315,3 +315,24 @@ fn a_file_of_this_machine_can_be_required_to_be_signed() {
     "#]],
     );
 }
+
+#[test]
+fn a_configuration_names_a_tool_that_is_elsewhere_and_it_is_registered_when_it_may_be_called() {
+    let served = Served::new("tool-declared-elsewhere");
+    let session = &served.session;
+    let url = format!("http://{}/weather.py", served.host);
+    let tools = |sha256: Digest| {
+        let source = format!("{{ url: \"{url}\", sha256: \"{sha256}\" }}");
+        format!("tools:\n  forecast:\n    source: {source}\nsandbox:\n  capabilities:\n    tools: [forecast]\n")
+    };
+    session.write("other.yaml", tools(Digest::of(b"another")));
+    session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[]]);
+    session.write("c.yaml", tools(Digest::of(WEATHER.as_bytes())));
+    session.check(&["run", "agent.py", "--config", "c.yaml"], expect![[]]);
+    // From then on it is there, and its place is asked for nothing.
+    session.write("www/weather.py", "nothing");
+    session.check(&["run", "agent.py", "--config", "c.yaml"], expect![[]]);
+    session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[]]);
+    session.write("tool/tool.yaml", format!("name: forecast\nsource: \"{}\"\n", served.url(WEATHER)));
+    session.check(&["tool", "test", "tool"], expect![[]]);
+}

@@ -16,7 +16,7 @@ use crate::config::RunOptions;
 use crate::console::Console;
 use crate::failure::{Failure, Judge};
 use crate::home::Home;
-use crate::tool::{self, Manifest};
+use crate::tool::{self, Manifest, SignatureFlags};
 
 /// Registers those tools of the configuration that the run may call, itself or by another tool, and that are not registered.
 pub(crate) fn register_missing(
@@ -60,7 +60,9 @@ fn register(
     console: &Console,
 ) -> Result<(), Failure> {
     let (path, entry) = (&declared.path, declared.entry.as_ref());
-    let package = described(path, entry, Some(&declared.name), home, console)?;
+    let signatures = SignatureFlags::default();
+    let located = tool::locate(path, &signatures, &options.egress, home, console)?;
+    let package = described(located.path(), entry, Some(&declared.name), home, console)?;
     refuse_another(&package, declared)?;
     let terms = Terms {
         capabilities: Default::default(),
@@ -69,6 +71,7 @@ fn register(
         working_directory: None,
     };
     let (record, program) = package.into_record(path, declared.version.clone(), terms)?;
+    let record = located.attributed(record)?;
     let registered = match store.add(record, &program) {
         Ok(registered) => registered,
         // Another run was quicker. What it registered is judged when it is bound.
