@@ -323,16 +323,48 @@ fn a_configuration_names_a_tool_that_is_elsewhere_and_it_is_registered_when_it_m
     let url = format!("http://{}/weather.py", served.host);
     let tools = |sha256: Digest| {
         let source = format!("{{ url: \"{url}\", sha256: \"{sha256}\" }}");
-        format!("tools:\n  forecast:\n    source: {source}\nsandbox:\n  capabilities:\n    tools: [forecast]\n")
+        format!(
+            "tools:\n  forecast:\n    source: {source}\nsandbox:\n  capabilities:\n    tools: [forecast]\n"
+        )
     };
     session.write("other.yaml", tools(Digest::of(b"another")));
-    session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[]]);
+    session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[r#"
+        $ oacp run agent.py --config other.yaml
+        ! error: the tool `forecast` of the configuration
+        !   cause: `http://127.0.0.1:[port]/weather.py` hashes to sha256:2c29ad0c305350d0f211f8ffb03de8f9a4c97c773a2db896b41a8cd651883869, expected sha256:ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5
+        !   hint: it is not the file that was meant: ask its publisher which digest is right
+        exit 3
+    "#]]);
     session.write("c.yaml", tools(Digest::of(WEATHER.as_bytes())));
-    session.check(&["run", "agent.py", "--config", "c.yaml"], expect![[]]);
+    session.check(&["run", "agent.py", "--config", "c.yaml", "--input", "\"Bern\""], expect![[r#"
+        $ oacp run agent.py --config c.yaml --input "Bern"
+        4
+        ! ✓ fetched   weather.py sha256:2c29ad0c305350d0f211f8ffb03de8f9a4c97c773a2db896b41a8cd651883869
+        ! ✓ registered forecast sha256:a5df2715ca58103dcd1666bed5455d514ee3e82b841987913e0a1ef44cb81ab1 logged in oacp.local/[key] at index 0
+        ! logged as entry 4 of oacp.local/[key] (5 entries)
+        ! ok · [took] · [fuel] · 1 tool call · oacp verify ~/oacp/runs/[id].json
+    "#]]);
     // From then on it is there, and its place is asked for nothing.
     session.write("www/weather.py", "nothing");
-    session.check(&["run", "agent.py", "--config", "c.yaml"], expect![[]]);
-    session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[]]);
-    session.write("tool/tool.yaml", format!("name: forecast\nsource: \"{}\"\n", served.url(WEATHER)));
-    session.check(&["tool", "test", "tool"], expect![[]]);
+    session.check(&["run", "agent.py", "--config", "c.yaml", "--input", "\"Bern\""], expect![[r#"
+        $ oacp run agent.py --config c.yaml --input "Bern"
+        4
+        ! logged as entry 10 of oacp.local/[key] (11 entries)
+        ! ok · [took] · [fuel] · 1 tool call · oacp verify ~/oacp/runs/[id].json
+    "#]]);
+    session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[r#"
+        $ oacp run agent.py --config other.yaml
+        ! error: the configuration has the tool `forecast` from `http://127.0.0.1:[port]/weather.py#sha256:ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5`, and the one that is registered comes from `http://127.0.0.1:[port]/weather.py#sha256:2c29ad0c305350d0f211f8ffb03de8f9a4c97c773a2db896b41a8cd651883869`
+        !   hint: give it another name in the configuration, or take the registered one out: oacp tool remove forecast
+        exit 3
+    "#]]);
+    session.write(
+        "tool/tool.yaml",
+        format!("name: forecast\nsource: \"{}\"\n", served.url(WEATHER)),
+    );
+    session.check(&["tool", "test", "tool"], expect![[r#"
+        $ oacp tool test tool
+        ! error: its code is at `http://127.0.0.1:[port]/weather.py#sha256:2c29ad0c305350d0f211f8ffb03de8f9a4c97c773a2db896b41a8cd651883869`: what is tried has to lie here
+        exit 3
+    "#]]);
 }
