@@ -57,7 +57,7 @@ fn entries_are_found_by_what_they_say() {
     "#]]);
     session.check(&["log", "find", "--outcome", "fine"], expect![[r#"
         $ oacp log find --outcome fine
-        ! error: invalid value 'fine' for '--outcome <OUTCOME>': not an outcome: expected one of ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, refused, awaiting_approval
+        ! error: invalid value 'fine' for '--outcome <OUTCOME>': not an outcome: expected one of ok, guest_error, denied, out_of_fuel, out_of_memory, timed_out, stack_overflow, crashed, cancelled, interrupted, check_failed, refused, awaiting_approval
         !
         ! For more information, try '--help'.
         exit 3

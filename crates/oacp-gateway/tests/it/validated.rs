@@ -132,7 +132,7 @@ fn a_run_that_follows_its_definition_says_so_and_its_checks_are_run_again() {
     assert!(statement.grant.capabilities.is_empty());
     let judged = Check::input(verified.input().unwrap(), verified.output().unwrap());
     assert_eq!(check.input(), Some(judged.as_slice()));
-    assert_eq!(*lines.lock().unwrap(), ["finds: print"]);
+    assert_eq!(*lines.lock().unwrap(), ["check finds: print"]);
 
     let replayed = replay_all(&verified);
     assert!(is_confirmed(&replayed), "{replayed:?}");
