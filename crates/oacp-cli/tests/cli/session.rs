@@ -202,6 +202,8 @@ impl Session {
                 "[id]",
             ),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[time]"),
+            // Told once for each component, whichever session meets it first.
+            (r"(?m)^! compiling the component .*\n", ""),
             (r"[\d.]+ [kMG] fuel", "[fuel]"),
             (r"[\d.]+ [kMG]?B\b", "[size]"),
             (r"([ +])(\d+ min )?[\d.]+ m?s\b", "$1[took]"),

@@ -346,12 +346,17 @@ fn a_configuration_names_a_tool_that_is_elsewhere_and_it_is_registered_when_it_m
     "#]]);
     // From then on it is there, and its place is asked for nothing.
     session.write("www/weather.py", "nothing");
-    session.check(&["run", "agent.py", "--config", "c.yaml", "--input", "\"Bern\""], expect![[r#"
+    session.check(
+        &[
+            "run", "agent.py", "--config", "c.yaml", "--input", "\"Bern\"",
+        ],
+        expect![[r#"
         $ oacp run agent.py --config c.yaml --input "Bern"
         4
         ! logged as entry 10 of oacp.local/[key] (11 entries)
         ! ok · [took] · [fuel] · 1 tool call · oacp verify ~/oacp/runs/[id].json
-    "#]]);
+    "#]],
+    );
     session.check(&["run", "agent.py", "--config", "other.yaml"], expect![[r#"
         $ oacp run agent.py --config other.yaml
         ! error: the configuration has the tool `forecast` from `http://127.0.0.1:[port]/weather.py#sha256:ae448ac86c4e8e4dec645729708ef41873ae79c6dff84eff73360989487f08e5`, and the one that is registered comes from `http://127.0.0.1:[port]/weather.py#sha256:2c29ad0c305350d0f211f8ffb03de8f9a4c97c773a2db896b41a8cd651883869`
