@@ -8,12 +8,12 @@ mod manifest;
 mod permissions;
 mod source;
 
-pub(crate) use bind::{agent_of, bind, options_of};
+pub(crate) use bind::{agent_of, askable, bind, is_changed, options_of};
 pub(crate) use candidate::{Candidate, Look, Workbench};
 pub(crate) use describe::{Package, Refused, describe, line};
 pub(crate) use manifest::{Manifest, TOOL_FILE, manifest_of};
 pub(crate) use permissions::Permissions;
-pub(crate) use source::{SignatureFlags, again, locate};
+pub(crate) use source::{SignatureFlags, again, locate, refuse_unsigned};
 
 use oacp::id::ToolName;
 use oacp_tool::manifest::Limits as Asked;

@@ -286,6 +286,7 @@ pub(crate) async fn run_and_sign(
         .filter(|call| call.child.is_some())
         .filter_map(|call| call.tool.parse().ok())
         .collect();
+    known.keep_tools(&calls);
     let signed = sandbox.sign(|place| {
         known
             .statement(sandbox, &run, calls, validation, place)

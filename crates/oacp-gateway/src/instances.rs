@@ -44,6 +44,11 @@ impl Instances {
         self.held(key).lock_owned().await
     }
 
+    /// The place, if no other call is under way now.
+    pub(crate) fn free_place(&self, key: &InstanceKey) -> Option<Place> {
+        self.held(key).try_lock_owned().ok()
+    }
+
     fn held(&self, key: &InstanceKey) -> Held {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = all.iter().position(|(of, _)| of == key);

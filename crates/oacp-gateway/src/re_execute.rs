@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use oacp::Verified;
 use oacp::capability::Grant;
@@ -80,8 +81,12 @@ pub async fn re_execute_all(
 ) -> Replayed {
     let mut all = Vec::new();
     collect(verified, &mut all);
-    let mut verdicts: Vec<Option<ReplayVerdict>> = vec![None; all.len()];
+    let mut verdicts: Vec<Option<ReplayVerdict>> = all.iter().map(|_| None).collect();
+    let begun = Instant::now();
     for calls in instances(&all) {
+        let mut patience = patience.clone();
+        // One bundle has one, however many executions are in it.
+        patience.timeout = patience.timeout.saturating_sub(begun.elapsed());
         let mut claims = Vec::with_capacity(calls.len());
         let mut lacking = None;
         for execution in calls.iter().filter_map(|index| all.get(*index)) {
@@ -106,6 +111,18 @@ pub async fn re_execute_all(
             }
         }
     }
+    let mut unnamed = Vec::new();
+    withheld(verified, false, &mut unnamed);
+    let reason = "the definition that names its code is not in the bundle";
+    for (verdict, _) in verdicts
+        .iter_mut()
+        .zip(unnamed)
+        .filter(|(_, unnamed)| *unnamed)
+    {
+        *verdict = Some(ReplayVerdict::Unverifiable {
+            reason: reason.to_owned(),
+        });
+    }
     let mut verdicts = verdicts.into_iter().map(|verdict| {
         verdict.unwrap_or_else(|| ReplayVerdict::Unverifiable {
             reason: "the calls that its instance had before are not in the bundle".to_owned(),
@@ -119,6 +136,23 @@ fn collect<'a>(verified: &'a Verified, all: &mut Vec<&'a Verified>) {
     all.push(verified);
     for child in verified.children() {
         collect(child, all);
+    }
+}
+
+/// In the same order, of each whether its bundle lacks what says which code should have run: then what it ran is anybody's guess.
+fn withheld(verified: &Verified, is_unnamed: bool, all: &mut Vec<bool>) {
+    all.push(is_unnamed);
+    let statement = verified.statement();
+    for child in verified.children() {
+        let id = Some(child.statement().execution_id);
+        let is_named = match statement.tool_calls.iter().find(|call| call.child == id) {
+            Some(call) => verified
+                .tools()
+                .iter()
+                .any(|tool| tool.name.as_str() == call.tool),
+            None => verified.agent().is_some(),
+        };
+        withheld(child, !is_named, all);
     }
 }
 
@@ -138,7 +172,7 @@ fn tree(verified: &Verified, verdicts: &mut impl Iterator<Item = ReplayVerdict>)
 }
 
 /// The calls of each instance, in their order from its first on. A call whose predecessors are not all there is in none; so is a second one that
-/// claims to follow the same call.
+/// claims to follow the same call, and one of other code: nothing but the tools of one package share an instance.
 fn instances(all: &[&Verified]) -> Vec<Vec<usize>> {
     let mut following = BTreeMap::new();
     let mut first = Vec::new();
@@ -151,22 +185,38 @@ fn instances(all: &[&Verified]) -> Vec<Vec<usize>> {
             }
         }
     }
-    let calls = first.into_iter().map(|first| {
+    let calls = first.into_iter().filter_map(|first| {
         let mut calls = vec![first];
-        let mut last = all.get(first);
+        let first_of = all.get(first)?;
+        let mut last = Some(first_of);
         while let Some(next) = last.and_then(|last| {
             let last = last.statement();
             let next = following.get(&last.execution_id).copied()?;
-            let claim = all.get(next)?.statement().instance?;
+            let execution = all.get(next)?;
+            let claim = execution.statement().instance?;
+            if !is_of_one_package(first_of, execution) {
+                return None;
+            }
             let before = last.instance.map(|claim| claim.calls_before)?;
             (claim.calls_before == before + 1).then_some(next)
         }) {
             calls.push(next);
             last = all.get(next);
         }
-        calls
+        Some(calls)
     });
     calls.collect()
+}
+
+/// Whether two executions ran the same files or the same component, for the same principal, on the same runtime.
+fn is_of_one_package(one: &Verified, other: &Verified) -> bool {
+    let is_same_code = match (one.source(), other.source()) {
+        (Some(one), Some(other)) => one.files().eq(other.files()),
+        (None, None) => one.statement().agent_hash == other.statement().agent_hash,
+        _ => false,
+    };
+    let (one, other) = (one.statement(), other.statement());
+    is_same_code && one.runtime.sha256 == other.runtime.sha256 && one.principal == other.principal
 }
 
 fn claim(

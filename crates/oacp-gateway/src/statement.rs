@@ -83,6 +83,14 @@ impl Known {
         self.execution_id
     }
 
+    /// Of the tools that somebody could have been asked about, only those that were granted or called are anybody's business.
+    pub(crate) fn keep_tools(&mut self, calls: &[ToolCall]) {
+        let granted = &self.grant.capabilities.tools;
+        self.tool_hashes.retain(|name, _| {
+            granted.contains(name) || calls.iter().any(|call| call.tool == name.as_str())
+        });
+    }
+
     /// What is announced before the run.
     pub(crate) fn begin(
         &self,

@@ -297,6 +297,11 @@ impl Stack {
         stack
     }
 
+    fn holds_a_kept_one(&self) -> bool {
+        let mut stack = self.0.iter();
+        stack.any(|tool| tool.options.instance == Instance::Kept)
+    }
+
     /// Whether a call of the tool would wait for one that waits for it.
     fn is_waited_for(&self, tool: &Arc<BoundTool>) -> bool {
         let calls = self.0.iter().filter(|other| Arc::ptr_eq(other, tool));
@@ -365,7 +370,7 @@ impl Caller {
         }
         // It is never closed.
         let _turn = tool.turns.acquire().await;
-        let mut place = self.place(tool).await;
+        let mut place = self.place(tool).await?;
         let run = self.run(tool, loaded.agent.clone(), arguments.text, place.as_mut());
         let attested = match run.await {
             Ok(attested) => attested,
@@ -389,7 +394,13 @@ impl Caller {
             .fetch_add(bytes, Ordering::Relaxed);
         self.called.add(arguments.call, attested);
         if outcome != Outcome::Ok {
-            let message = message.unwrap_or_else(|| outcome.to_string());
+            let mut message = message.unwrap_or_else(|| outcome.to_string());
+            if outcome == Outcome::Denied {
+                // What it says of mending it is meant for whoever grants it rights, and that is not its caller.
+                message.push_str(&format!(
+                    " (as a right of the tool `{name}`, not of its caller)"
+                ));
+            }
             return Err(failure(code_of(outcome), message));
         }
         let bytes = output.len();
@@ -412,9 +423,9 @@ impl Caller {
     }
 
     /// Where the instance is that the call is made in, if it is to outlive the call.
-    async fn place(&self, tool: &BoundTool) -> Option<Place> {
+    async fn place(&self, tool: &BoundTool) -> Result<Option<Place>, ToolFailure> {
         let instances = match tool.options.instance {
-            Instance::PerCall => return None,
+            Instance::PerCall => return Ok(None),
             Instance::PerRun => &self.instances,
             Instance::Kept => &self.family.node.instances,
         };
@@ -422,7 +433,17 @@ impl Caller {
             package: tool.options.package,
             principal: self.family.principal.clone(),
         };
-        Some(instances.place(&key).await)
+        if tool.options.instance == Instance::Kept && self.stack.holds_a_kept_one() {
+            // Two kept tools that wait for each other would wait until their time is out.
+            let name = &tool.definition.name;
+            return instances.free_place(&key).map(Some).ok_or_else(|| {
+                let message = format!(
+                    "tool `{name}` is called by somebody else, and a kept tool does not wait for another"
+                );
+                failure(ToolFailureCode::Limit, message)
+            });
+        }
+        Ok(Some(instances.place(&key).await))
     }
 
     async fn run(

@@ -64,6 +64,13 @@ pub(crate) struct Asked {
     pub(crate) body: Vec<u8>,
 }
 
+impl Port {
+    /// Whether no call was started whose answer the guest has not taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
 impl State {
     /// A number for a call, or for a denial that is of no call.
     pub(crate) fn next_call(&mut self) -> wasmtime::Result<u64> {

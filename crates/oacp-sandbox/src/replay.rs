@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oacp::capability::Grant;
 use oacp::digest::Digest;
@@ -55,7 +55,7 @@ pub struct Claim {
 /// Where a verifier stops a replay. What exceeds it is *unverifiable*, never *diverged*.
 #[derive(Clone)]
 pub struct Patience {
-    /// Wall time.
+    /// Wall time, of all calls of an instance together.
     pub timeout: Duration,
     /// Bytes of linear memory.
     pub memory_bytes_max: usize,
@@ -88,6 +88,7 @@ pub async fn replay_calls(
     patience: Patience,
 ) -> Vec<ReplayVerdict> {
     let mut instance = None;
+    let begun = Instant::now();
     let mut verdicts: Vec<ReplayVerdict> = Vec::with_capacity(claims.len());
     for claim in claims {
         let verdict = match verdicts.last() {
@@ -101,7 +102,11 @@ pub async fn replay_calls(
             {
                 unverifiable("the call before it left no instance that can be called again")
             }
-            _ => attempt(engine, claim, patience.clone(), &mut instance).await,
+            _ => {
+                let mut patience = patience.clone();
+                patience.timeout = patience.timeout.saturating_sub(begun.elapsed());
+                attempt(engine, claim, patience, &mut instance).await
+            }
         };
         verdicts.push(verdict);
     }

@@ -410,8 +410,10 @@ pub(crate) async fn execute(
         Some(failure) => failure.to_json(outcome),
         None => output,
     };
+    // A call that it left open would be answered in the middle of the next.
+    let is_idle = state.port.is_idle() && state.http.is_idle();
     let ended = state.end();
-    if has_returned && ended.halt.is_none() && instance.is_live() {
+    if has_returned && is_idle && ended.halt.is_none() && instance.is_live() {
         *kept = Some(instance);
     }
     let end = End {

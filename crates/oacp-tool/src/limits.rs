@@ -107,6 +107,9 @@ pub const NEED_TEXT_BYTES_MAX: usize = 256;
 /// them within an exchange's 30 seconds.
 pub const PIECE_BYTES: u64 = 1 << 20;
 
+/// Pieces of a download beyond those that its size needs. Attack: a server that answers with a byte each time.
+pub const SHORT_PIECES_MAX: u64 = 256;
+
 /// Times that a request is sent whose connection breaks.
 pub const ATTEMPTS_MAX: usize = 3;
 

@@ -71,7 +71,7 @@ pub struct Loaded {
 pub enum StoreError {
     /// A package of this name is there.
     #[error(
-        "a package `{existing}` is registered already; give this one another name with `--name`, or accept it as a change"
+        "a package `{existing}` is registered already: --replace registers it anew, with the rights that are given now; --name gives this one another name"
     )]
     Exists {
         /// Its name.

@@ -440,7 +440,8 @@ pub enum Refusal {
         /// Of the child, from 0.
         index: usize,
     },
-    /// The first call of an instance has one before it, or a later one has none.
+    /// The first call of an instance has one before it, or a later one has none; what was asked for itself, or a check, claims to be such a
+    /// call; or a call had ended before the one that it follows began.
     #[error("statement contradicts itself about its instance's calls")]
     InstanceInconsistent,
     /// Another file to start at.

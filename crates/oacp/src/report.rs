@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::validation::{JudgedStep, ValidationReport};
 use crate::bundle::Private;
+use crate::event::CallOutcome;
 use crate::event::Event;
 use crate::id::ExecutionId;
 use crate::replay::{FuelCompared, ReplayVerdict, Replayed};
@@ -298,6 +299,16 @@ impl Verified {
                 call.tool
             ));
         }
+        for call in statement.tool_calls.iter().filter(|call| {
+            call.tool_hash.is_some()
+                && call.child.is_none()
+                && call.outcome == Some(CallOutcome::Ok)
+        }) {
+            add(&format!(
+                "the result of tool `{}`, of which no execution is named",
+                call.tool
+            ));
+        }
         if self.expectation.nonce.is_none() {
             add("the nonce: the caller expected none");
         }
@@ -387,7 +398,15 @@ impl Verified {
                     });
                     let replayed = replayed.get(index).unwrap_or(&not_tried);
                     inner.extend(child.called_tools(&replayed.children));
-                    child.execution_proof(&replayed.verdict)
+                    match child.execution_proof(&replayed.verdict) {
+                        // A refused result, or an error, is told in words that no digest ties to the execution.
+                        Verdict::Pass { .. } if call.outcome != Some(CallOutcome::Ok) => {
+                            Verdict::NotChecked {
+                                reason: "the execution was confirmed; that the call failed, and what the caller was told of it, is the signer's word".to_owned(),
+                            }
+                        }
+                        proof => proof,
+                    }
                 }
             };
             called.push(CalledTool {

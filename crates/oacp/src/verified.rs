@@ -10,6 +10,7 @@ use crate::bundle::Private;
 use crate::delegation::Delegation;
 use crate::digest::Digest;
 use crate::event::Event;
+use crate::id::ExecutionId;
 use crate::logged::{LogCheck, Logged, TimeCheck};
 use crate::recording::Recording;
 use crate::source::Source;
@@ -159,6 +160,12 @@ impl Verified {
     /// arguments and result, as far as the events are here.
     pub fn children(&self) -> &[Self] {
         &self.children
+    }
+
+    /// This execution, and those within its bundle.
+    pub(crate) fn executions(&self) -> Box<dyn Iterator<Item = ExecutionId> + '_> {
+        let within = self.children.iter().flat_map(Self::executions);
+        Box::new(std::iter::once(self.statement.execution_id).chain(within))
     }
 
     /// The component that it ran on. `None`: not in the bundle.

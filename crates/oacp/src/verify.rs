@@ -89,6 +89,10 @@ impl Bundle {
         self.check_level(statement.level, trust)?;
         if asked == Asked::ByCaller {
             check_required(&statement, trust)?;
+            // Only what is called within a run can be one of several calls.
+            if statement.instance.is_some() {
+                return Err(Refusal::InstanceInconsistent);
+            }
         }
         let time = checked_time(&statement, &delegation, &log, trust)?;
         check_expectation(&statement, expectation)?;

@@ -30,8 +30,8 @@ use crate::home::Home;
 use crate::yaml::{self, Spot};
 use crate::{bundle_file, file, tool};
 
-/// What an agent's manifest is called in its directory.
-const MANIFEST: &str = "agent.yaml";
+/// Its name, beside an agent's files.
+pub(crate) const AGENT_FILE: &str = "agent.yaml";
 
 /// An agent that could be registered.
 pub(crate) struct Declared {
@@ -61,7 +61,7 @@ pub(crate) fn declare(
     let base = guest_path(dir)?;
     let entry: SourcePath = parsed(&written.entry, &top.key("entry"))?;
     let is_component = entry.as_str().ends_with(".wasm");
-    let omitted = |path: &str| path == MANIFEST || (is_component && path == entry.as_str());
+    let omitted = |path: &str| path == AGENT_FILE || (is_component && path == entry.as_str());
     let files = directory::read(dir, omitted)
         .or_context(|| format!("`{}` cannot be read", dir.display()))
         .or_usage()?;
@@ -145,7 +145,7 @@ pub(crate) fn declare(
 /// The manifest that `path` means: itself, or the one in the directory.
 fn manifest_of(path: &Path) -> PathBuf {
     if path.is_dir() {
-        path.join(MANIFEST)
+        path.join(AGENT_FILE)
     } else {
         path.to_owned()
     }
@@ -240,6 +240,11 @@ fn tools(
             at.refuse(format!("no tool `{name}` is registered"))
                 .hint("`oacp tool add FILE` registers one, `oacp tool list` shows those that are")
         })?;
+        if package.as_ref().is_some_and(tool::is_changed) {
+            let why = format!("the tool `{name}` is not what was registered");
+            let hint = "`oacp tool accept PACKAGE` shows the difference; with --yes it is accepted";
+            return Err(at.refuse(why).hint(hint));
+        }
         tools.insert(name, definition.digest());
     }
     Ok(tools)

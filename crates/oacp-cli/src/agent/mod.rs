@@ -7,7 +7,7 @@ mod directory;
 mod manifest;
 mod registered;
 
-pub(crate) use manifest::{Declared, declare};
+pub(crate) use manifest::{AGENT_FILE, Declared, declare};
 pub(crate) use registered::{Registered, find, kind, store};
 
 use std::path::Path;

@@ -31,7 +31,7 @@ pub(crate) fn store(home: &Home) -> Agents {
 ///
 /// # Errors
 ///
-/// Usage: there is a file of that name, too; or what was registered has changed since.
+/// Usage: there is another file of that name, too; or what was registered has changed since.
 pub(crate) fn find(path: &Path, home: &Home) -> Result<Option<Registered>, Failure> {
     let Some(name) = path
         .to_str()
@@ -42,7 +42,7 @@ pub(crate) fn find(path: &Path, home: &Home) -> Result<Option<Registered>, Failu
     let Some((record, code)) = store(home).load(&name)? else {
         return Ok(None);
     };
-    if path.exists() {
+    if path.exists() && !is_its_directory(path, &record) {
         return Err(Failure::usage(format!(
             "`{name}` is a registered agent, and a file of this directory"
         ))
@@ -59,6 +59,13 @@ pub(crate) fn find(path: &Path, home: &Home) -> Result<Option<Registered>, Failu
         )));
     }
     Ok(Some(Registered { record, code }))
+}
+
+/// Whether a path is the directory that was registered: there its name means the agent.
+fn is_its_directory(path: &Path, record: &AgentRecord) -> bool {
+    let directory = Path::new(&record.manifest).parent();
+    let same = |a: &Path, b: &Path| Some(a.canonicalize().ok()? == b.canonicalize().ok()?);
+    directory.and_then(|directory| same(path, directory)) == Some(true)
 }
 
 /// Whether the directory that was registered is there and says something else now. What is gone changes nothing: the store has what was

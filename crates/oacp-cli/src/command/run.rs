@@ -141,8 +141,14 @@ pub(crate) fn run(arguments: Arguments, home: &Home, console: &Console) -> Resul
     let directory = config::guest_path(&std::env::current_dir()?)?;
     let registered = agent::find(&arguments.file, home)?;
     let record = registered.as_ref().map(|registered| &registered.record);
-    if let Some(record) = record {
-        refuse_beside(&arguments, record)?;
+    match record {
+        Some(record) => refuse_beside(&arguments, record)?,
+        None if arguments.file.join(agent::AGENT_FILE).is_file() => console.note(&format!(
+            "its {} says nothing about this run: `oacp agent add {}` registers the agent that it describes",
+            agent::AGENT_FILE,
+            visible(&arguments.file.display().to_string())
+        )),
+        None => {}
     }
     let options = options(&arguments, record, &directory, home, console)?;
     let learning = arguments
@@ -233,7 +239,18 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
         None => None,
     };
     let store = tool::store(home)?;
-    let bindings = tool::bind(&options, &environment, &store, &engine, &languages)?;
+    let askable = match ask {
+        Some(_) => tool::askable(&store)?,
+        None => Default::default(),
+    };
+    let bindings = tool::bind(
+        &options,
+        &askable,
+        &environment,
+        &store,
+        &engine,
+        &languages,
+    )?;
     let node = Node::new(NodeOptions {
         key,
         engine,

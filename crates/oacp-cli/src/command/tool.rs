@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use oacp::id::ToolName;
+use oacp_tool::manifest::Instance;
 use oacp_tool::package::PackageName;
 use oacp_tool::store::Registered;
 use serde_json::{Value, json};
@@ -159,15 +160,39 @@ fn show(name: &ToolName, home: &Home, console: &Console) -> Result<Exit, Failure
         None => String::new(),
     };
     console.print(&format!(
-        "{CYAN}{name}{CYAN:#}  {}\n\n{}\n\ntakes   {}\ngives   {output}\nrights  {rights}\ncode    {}\nfrom    {}{signed}\nadded   {}",
+        "{CYAN}{name}{CYAN:#}  {}\n\n{}\n\ntakes   {}\ngives   {output}\nrights  {rights}\n{}code    {}\nfrom    {}{signed}\nadded   {}",
         definition.digest(),
         visible(&definition.description),
         pretty(&definition.input_schema),
+        terms(&package),
         definition.code.sha256(),
         visible(&package.origin.reference),
         package.added,
     ))?;
     Ok(Exit::Yes)
+}
+
+/// What was said of it beside its rights, a line each.
+fn terms(package: &Registered) -> String {
+    let mut text = String::new();
+    if let Some(version) = &package.version {
+        text.push_str(&format!("version {}\n", visible(version)));
+    }
+    if let Ok(Value::Object(limits)) = serde_json::to_value(package.limits)
+        && !limits.is_empty()
+    {
+        let limits: Vec<_> = limits
+            .iter()
+            .map(|(key, limit)| format!("{key} {limit}"))
+            .collect();
+        text.push_str(&format!("limits  {}\n", limits.join(", ")));
+    }
+    match package.instance {
+        Instance::PerCall => {}
+        Instance::PerRun => text.push_str("keeps   what it remembers, for a run\n"),
+        Instance::Kept => text.push_str("keeps   what it remembers, from run to run\n"),
+    }
+    text
 }
 
 fn remove(name: &PackageName, home: &Home, console: &Console) -> Result<Exit, Failure> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oacp::capability::{Capabilities, SecretName};
+use oacp::id::ToolName;
 use oacp::source::SourcePath;
 use oacp::tool::{Code, Definition};
 use oacp_egress::SecretValue;
@@ -25,19 +26,20 @@ pub(crate) struct Bindings {
 }
 
 /// Binds the tools that a run was granted and those that they may call. Of each only its record is read; its code is, when it is first
-/// called. What the run's configuration says of a tool goes before the record; `environment` is what may be granted of it.
+/// called. `askable`: those that a person could allow meanwhile. What the run's configuration says of a tool goes before the record; `environment` is what may be granted of it.
 ///
 /// # Errors
 ///
 /// Usage: no tool of one of the names is registered; it is not the one of the configuration; its secrets cannot be had.
 pub(crate) fn bind(
     options: &RunOptions,
+    askable: &BTreeSet<ToolName>,
     environment: &BTreeMap<String, String>,
     store: &Store,
     engine: &Engine,
     languages: &Languages,
 ) -> Result<Bindings, Failure> {
-    let found = find(options, store)?;
+    let found = find(options, askable, store)?;
     let rights = found.iter().map(|(_, package)| &package.capabilities);
     let rights = rights.fold(Capabilities::default(), |all, one| all.union(one));
     let secrets = secret::values(&rights, &options.secrets)?;
@@ -51,6 +53,20 @@ pub(crate) fn bind(
         bound = bound.with(tool(definition, package, given, store, engine, languages));
     }
     Ok(Bindings { bound, rights })
+}
+
+/// The tools that a person who is asked could allow. Those with secrets are granted beforehand or not at all.
+///
+/// # Errors
+///
+/// The file system's.
+pub(crate) fn askable(store: &Store) -> Result<BTreeSet<ToolName>, Failure> {
+    let packages = store.list()?.into_iter().flatten();
+    let names = packages
+        .filter(|package| package.capabilities.secrets.is_empty())
+        .flat_map(|package| package.definitions)
+        .map(|definition| definition.name);
+    Ok(names.collect())
 }
 
 /// What the record says; no environment and no secrets.
@@ -84,9 +100,13 @@ fn of_package(
 }
 
 /// The tools by breadth: those that are granted, and those that they may call.
-fn find(options: &RunOptions, store: &Store) -> Result<Vec<(Definition, Registered)>, Failure> {
+fn find(
+    options: &RunOptions,
+    askable: &BTreeSet<ToolName>,
+    store: &Store,
+) -> Result<Vec<(Definition, Registered)>, Failure> {
     let mut found = Vec::new();
-    let mut wanted = options.capabilities.tools.clone();
+    let mut wanted: BTreeSet<_> = options.capabilities.tools.union(askable).cloned().collect();
     let mut seen = BTreeSet::new();
     for depth in 0..TOOL_DEPTH_MAX {
         let mut next = BTreeSet::new();
@@ -139,10 +159,11 @@ fn as_declared(mut package: Registered, declared: &Manifest) -> Result<Registere
         && origin.sha256 != Some(expected)
     {
         return Err(Failure::usage(format!(
-            "the configuration has the tool `{name}` as {expected}, and another one is registered"
+            "the configuration has the tool `{name}` as {expected}, and what is registered is {}",
+            origin.sha256.map_or_else(|| "without a digest".to_owned(), |found| found.to_string())
         ))
         .hint(format!(
-            "`oacp tool accept {name}` shows what has changed and accepts it"
+            "mend `source.sha256` if that is the one that was meant; `oacp tool accept {name}` shows what its file says now"
         )));
     }
     package.capabilities = declared.capabilities.clone();
@@ -206,7 +227,7 @@ fn tool(
 }
 
 /// Whether the file that was registered is there and says something else now. What is gone changes nothing: the store has what was pinned.
-fn is_changed(package: &Registered) -> bool {
+pub(crate) fn is_changed(package: &Registered) -> bool {
     let path = Path::new(&package.origin.reference);
     let is_here = matches!(
         package.origin.kind,

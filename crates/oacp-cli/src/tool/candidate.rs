@@ -12,7 +12,7 @@ use oacp_tool::store::{Program, Registered, Store, Terms};
 use tokio::runtime::Runtime;
 
 use super::describe::{Refused, examine};
-use super::manifest::{Manifest, manifest_of};
+use super::manifest::{Manifest, is_reference, manifest_of};
 use crate::config::{Definitions, guest_path};
 use crate::console::Console;
 use crate::failure::{Failure, Judge};
@@ -112,11 +112,9 @@ impl Candidate {
         };
         let manifest = manifest.as_ref();
         let path = manifest.map_or(named, |manifest| &manifest.path);
-        if let Some(manifest) = manifest.filter(|manifest| manifest.is_elsewhere()) {
-            let why = format!(
-                "its code is at `{}`: what is tried has to lie here",
-                manifest.path.display()
-            );
+        if is_reference(path) {
+            let path = path.display();
+            let why = format!("its code is at `{path}`: what is tried has to lie here");
             return Err(Failure::usage(why).into());
         }
         let entry = look.entry.or_else(|| manifest?.entry.as_ref());

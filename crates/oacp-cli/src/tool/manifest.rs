@@ -36,8 +36,12 @@ pub(crate) struct Manifest {
     pub(crate) directory: GuestPath,
 }
 
-/// The `tool.yaml` that a path names: itself, or that at the top of a directory.
+/// The `tool.yaml` that a path names: itself, or that at the top of a directory. What is named as elsewhere has none, whatever lies here under
+/// a name that looks like it.
 pub(crate) fn manifest_of(path: &Path) -> Result<Option<Text>, Failure> {
+    if is_reference(path) {
+        return Ok(None);
+    }
     let beside = path.join(TOOL_FILE);
     if path.file_name().is_some_and(|name| name == TOOL_FILE) {
         Text::read(path).map(Some)
@@ -103,11 +107,6 @@ impl Manifest {
         tools.iter().map(read).collect()
     }
 
-    /// Whether its code has to be fetched.
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        self.path.to_str().is_some_and(|path| path.contains("://"))
-    }
-
     fn of_block(
         name: PackageName,
         block: &ToolBlock,
@@ -146,6 +145,11 @@ impl Manifest {
             directory,
         })
     }
+}
+
+/// Whether it names something elsewhere, or tries to.
+pub(crate) fn is_reference(path: &Path) -> bool {
+    path.to_str().is_none_or(|text| text.contains("://"))
 }
 
 /// Where a source is, as the command line names it: a path of this machine, in full, or a reference.

@@ -14,6 +14,7 @@ use oacp_tool::store::{Origin, OriginKind, Registered};
 
 use crate::config::Egress;
 use crate::console::{Console, GREEN};
+use crate::escape::visible;
 use crate::failure::{Failure, Judge};
 use crate::file::{self, Existing, Readers};
 use crate::home::Home;
@@ -145,6 +146,23 @@ impl Located {
         package.signature = fetched.signature.clone();
         Ok(package)
     }
+}
+
+/// Refuses to take another version of a package without a signature, if it was registered with one.
+///
+/// # Errors
+///
+/// Usage: nobody's signature is required.
+pub(crate) fn refuse_unsigned(old: &Registered, flags: &SignatureFlags) -> Result<(), Failure> {
+    let Some(signature) = old.signature.as_ref().filter(|_| flags.is_empty()) else {
+        return Ok(());
+    };
+    let failure = Failure::usage(format!(
+        "`{}` was registered with a signature by the key {}, and another version would be taken without one",
+        old.name,
+        visible(&signature.signer)
+    ));
+    Err(failure.hint("say --publisher-key FILE or --require-signature, as when it was added"))
 }
 
 /// Where a package is to be looked at again. `from`: where its user says that it is now.

@@ -118,7 +118,7 @@ fn what_the_configuration_grants_is_not_granted_to_a_call_of_a_tool() {
     session.oacp(&["tool", "add", "reader.py"]);
     session.check(&["tool", "call", "read"], expect![[r#"
         $ oacp tool call read
-        ! guest_error: oacp.ToolError: PermissionError: file_read `[dir]/secret.txt` is not granted (default deny); to allow it: --allow-read [dir]/secret.txt on the command line, or file_read: ["[dir]/secret.txt"] under sandbox.capabilities in oacp.yaml
+        ! guest_error: oacp.ToolError: PermissionError: file_read `[dir]/secret.txt` is not granted (default deny); to allow it: --allow-read [dir]/secret.txt on the command line, or file_read: ["[dir]/secret.txt"] under sandbox.capabilities in oacp.yaml (as a right of the tool `read`, not of its caller)
         ! logged as entry 4 of oacp.local/[key] (5 entries)
         ! guest_error · [took] · [fuel] · 1 tool call · oacp verify ~/oacp/runs/[id].json
         exit 1

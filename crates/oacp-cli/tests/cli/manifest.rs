@@ -472,8 +472,8 @@ fn a_changed_tool_of_a_configuration_is_refused_until_it_is_accepted() {
     let run = ["run", "agent.py", "--allow-tool", "notes"];
     session.check(&run, expect![[r#"
         $ oacp run agent.py --allow-tool notes
-        ! error: the configuration has the tool `notes` as sha256:0000000000000000000000000000000000000000000000000000000000000000, and another one is registered
-        !   hint: `oacp tool accept notes` shows what has changed and accepts it
+        ! error: the configuration has the tool `notes` as sha256:0000000000000000000000000000000000000000000000000000000000000000, and what is registered is sha256:05650ef20e20128e8ab622ea35776949a18f9fb88bc5ba8b07597ac21f6d07f2
+        !   hint: mend `source.sha256` if that is the one that was meant; `oacp tool accept notes` shows what its file says now
         exit 3
     "#]]);
 }

@@ -205,7 +205,7 @@ fn what_is_no_tool_is_refused_with_every_reason_and_leaves_the_others_alone() {
         ! ✓ schema    forecast
         ! ✓ rights    nothing is granted
         ! ✓ compiled  python
-        ! error: a package `forecast` is registered already; give this one another name with `--name`, or accept it as a change
+        ! error: a package `forecast` is registered already: --replace registers it anew, with the rights that are given now; --name gives this one another name
         exit 3
     "#]]);
     session.check(

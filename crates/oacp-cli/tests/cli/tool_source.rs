@@ -247,7 +247,7 @@ fn what_is_not_signed_is_refused_where_that_is_required() {
     session.check(&accept, expect![[r#"
         $ oacp tool accept forecast --yes --from http://127.0.0.1:[port]/weather.py#sha256:cd65e77bee010839087a442655e40dae086da683bb99b275fe222fc9de912774
         ! error: `forecast` was registered with a signature by the key [keyid], and another version would be taken without one
-        !   hint: say --publisher-key FILE, as when it was added
+        !   hint: say --publisher-key FILE or --require-signature, as when it was added
         exit 3
     "#]]);
     let by_publisher = [accept.as_slice(), &["--publisher-key", "publisher.pem"]].concat();

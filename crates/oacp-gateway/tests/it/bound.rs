@@ -272,6 +272,46 @@ fn a_tool_that_fails_is_attested_as_that_and_the_agent_can_go_on() {
         .map(|child| child.statement().outcome)
         .collect();
     assert_eq!(outcomes, [Outcome::GuestError, Outcome::OutOfFuel]);
+    // That the caller was told of these failures, and in these words, follows from no execution.
+    let report = verified.report_all(&replayed);
+    let is_not_checked = |call: &oacp::report::CalledTool| matches!(&call.execution_proof, Verdict::NotChecked { reason } if reason.contains("signer's word"));
+    assert!(report.tool_calls.iter().all(is_not_checked), "{report}");
+    assert!(
+        report
+            .not_checked
+            .iter()
+            .any(|line| line == "the truth of tool results")
+    );
+}
+
+#[test]
+fn without_the_definition_nobody_knows_that_it_was_the_tools_code() {
+    let seen = seen(calling(
+        [tool("t", "def run(a):\n    return 1\n")],
+        &["t"],
+        json!([["t", {}]]),
+    ));
+    let mut bundle: Value = serde_json::from_slice(&seen.execution.bundle.to_bytes()).unwrap();
+    bundle.as_object_mut().unwrap().remove("tools");
+    bundle["private"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|word| word != "tools");
+    let bytes = Bundle::parse(bundle.to_string().as_bytes())
+        .unwrap()
+        .to_bytes();
+    let (verified, replayed) = replay_all(&bytes);
+    assert!(matches!(replayed.verdict, ReplayVerdict::Confirmed { .. }));
+    assert!(
+        matches!(&replayed.children[0].verdict, ReplayVerdict::Unverifiable { reason } if reason.contains("definition"))
+    );
+    let report = verified.report_all(&replayed);
+    assert!(
+        report
+            .not_checked
+            .iter()
+            .any(|line| line == "the truth of tool results")
+    );
 }
 
 #[test]

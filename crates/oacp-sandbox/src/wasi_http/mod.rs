@@ -38,6 +38,11 @@ pub(crate) struct Http {
 }
 
 impl Http {
+    /// Whether every request that was handed over was sent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
     /// The pollable is gone.
     pub(crate) fn forget(&mut self, pollable: &Resource<DynPollable>) {
         self.pollables.remove(&pollable.rep());

@@ -12,7 +12,7 @@ use oacp::http::Response;
 use super::cache::Entry;
 use super::web::header;
 use super::{FetchError, Progress};
-use crate::limits::PIECE_BYTES;
+use crate::limits::{PIECE_BYTES, SHORT_PIECES_MAX};
 
 /// What is fetched.
 pub(super) struct Wanted<'a> {
@@ -81,7 +81,12 @@ async fn fill(
     };
     let mut done = kept;
     let mut range = Some((done, done + PIECE_BYTES - 1));
+    // A server may give less than was asked for, but not a byte at a time.
+    let mut pieces_left = wanted.bytes_max as u64 / PIECE_BYTES + SHORT_PIECES_MAX;
     loop {
+        pieces_left = pieces_left
+            .checked_sub(1)
+            .ok_or_else(|| malformed("it comes in too many pieces"))?;
         let reply = ask(range).await?;
         let encoded = header(&reply, "content-encoding").is_some_and(|found| found != "identity");
         match (reply.status, range) {

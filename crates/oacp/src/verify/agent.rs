@@ -45,6 +45,10 @@ impl Bundle {
         if child.grant.capabilities != Capabilities::default() {
             return Err(Refusal::CheckWithRights { index });
         }
+        // A check that remembers could have been taught.
+        if child.instance.is_some() {
+            return Err(Refusal::InstanceInconsistent);
+        }
         let content = |private, digest: &Digest| match self.private.contains(&private) {
             true => self.blobs.get(digest),
             false => None,

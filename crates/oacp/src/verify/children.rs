@@ -45,7 +45,7 @@ impl Bundle {
         let contents = events.map(contents);
         let calls = calls(statement)?;
         let checks = checks(statement);
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeSet::from([statement.execution_id]);
         let mut verified = Vec::with_capacity(self.children.len());
         for (index, bundle) in self.children.iter().enumerate() {
             let refuse = |source| Refusal::Child {
@@ -56,7 +56,9 @@ impl Bundle {
             let child = child.map_err(refuse)?;
             let of_child = child.statement();
             let id = of_child.execution_id;
-            if of_child.parent != Some(statement.execution_id) || !seen.insert(id) {
+            // An execution was called once, wherever in the bundle.
+            let is_new = child.executions().all(|id| seen.insert(id));
+            if of_child.parent != Some(statement.execution_id) || !is_new {
                 return Err(Refusal::NotCalled { index });
             }
             if let Some(check) = checks.get(&id) {
@@ -68,6 +70,15 @@ impl Bundle {
             let contents = contents.as_ref().and_then(|all| all.get(&call.event));
             if !is_answer(call, of_child, contents.copied()) {
                 return Err(Refusal::OtherAnswer { index });
+            }
+            // It was made after the one before, which had begun by then.
+            let before = of_child.instance.and_then(|instance| instance.previous);
+            let before = before.and_then(|before| calls.get(&before));
+            let ended = contents.and_then(|contents| contents.ended);
+            if let (Some(before), Some(ended)) = (before, ended)
+                && before.event >= ended
+            {
+                return Err(Refusal::InstanceInconsistent);
             }
             // Sorted by name, as parsing has seen.
             let by_name = |tool: &Definition| tool.name.as_ref().cmp(call.tool.as_str());
@@ -100,6 +111,8 @@ fn calls(statement: &ExecutionStatement) -> Result<BTreeMap<ExecutionId, &ToolCa
 struct Contents {
     arguments: Digest,
     result: Option<Digest>,
+    /// The index of the completion.
+    ended: Option<u64>,
 }
 
 /// By the index of the event that begins the call.
@@ -117,12 +130,14 @@ fn contents(events: &[Event]) -> BTreeMap<u64, Contents> {
                     Contents {
                         arguments: arguments.sha256,
                         result: None,
+                        ended: None,
                     },
                 );
             }
             Event::Completion { call, result, .. } => {
                 if let Some(of) = begun.get(call).and_then(|index| contents.get_mut(index)) {
                     of.result = Some(result.sha256);
+                    of.ended = Some(index);
                 }
             }
             _ => {}

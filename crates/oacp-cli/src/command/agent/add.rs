@@ -69,6 +69,13 @@ pub(super) fn check(path: &Path, home: &Home, console: &Console) -> Result<Exit,
     let declared = read(manifest.unwrap_or(path), home, console)?;
     let objections = tell(&declared, home, console)?;
     let definition = &declared.record.definition;
+    let here = &declared.record.manifest;
+    let registered = match registered {
+        None => store(home)
+            .get(&definition.name)?
+            .filter(|record| record.manifest == *here),
+        registered => registered,
+    };
     let changed = registered.is_some_and(|record| record.definition != *definition);
     if changed {
         console.note(&format!(

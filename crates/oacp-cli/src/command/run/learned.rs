@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use oacp::capability::{Capabilities, GuestPath, HostRule, NamePattern, PathPattern};
+use oacp::id::ToolName;
 use serde::Serialize;
 
 use crate::config::Text;
@@ -92,8 +93,6 @@ impl Learned {
     pub(super) fn add(&mut self, learned: &oacp::policy::Learned, run: &str) {
         let new = &learned.capabilities;
         let mut all = self.capabilities.union(new);
-        // No tool is granted in a configuration.
-        all.tools.clear();
         all.file_read = broadest(&all.file_read, PathPattern::covers);
         all.file_write = broadest(&all.file_write, PathPattern::covers);
         all.network.allowlist = broadest(&all.network.allowlist, HostRule::covers);
@@ -107,6 +106,7 @@ impl Learned {
             counts.of(&FILE_WRITE, &old.file_write, &all.file_write),
             counts.of(&HOST, &old.network.allowlist, &all.network.allowlist),
             counts.of(&ENV, &old.env, &all.env),
+            counts.of(&TOOL, &old.tools, &all.tools),
         ]
         .into_iter()
         .flatten()
@@ -142,6 +142,7 @@ impl Learned {
         }
         text.push_str(&self.section(HOST.section, "      ", &rights.network.allowlist));
         text.push_str(&self.section(ENV.section, "    ", &rights.env));
+        text.push_str(&self.section(TOOL.section, "    ", &rights.tools));
         self.secrets_skeleton(&mut text);
         text
     }
@@ -210,6 +211,13 @@ const ENV: Kind<NamePattern> = Kind {
     capability: "env",
     covers: NamePattern::covers,
     means: NamePattern::matches,
+};
+
+const TOOL: Kind<ToolName> = Kind {
+    section: "tools",
+    capability: "tool",
+    covers: ToolName::eq,
+    means: |name, asked| name.as_str() == asked,
 };
 
 fn means_path(pattern: &PathPattern, asked: &str) -> bool {

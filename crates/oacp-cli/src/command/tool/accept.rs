@@ -6,7 +6,7 @@ use oacp_tool::package::PackageName;
 use oacp_tool::store::{Difference, Registered, Terms};
 use serde_json::{Value, json};
 
-use super::add::{described, log, tick, told};
+use super::add::{described, log, refuse_another, tick, told};
 use crate::console::Console;
 use crate::escape::visible;
 use crate::failure::{Exit, Failure};
@@ -26,22 +26,22 @@ pub(super) fn accept(
     let old = store
         .package(name)?
         .ok_or_else(|| Failure::usage(format!("no package `{name}` is registered")))?;
-    if let Some(signature) = old.signature.as_ref().filter(|_| signatures.is_empty()) {
-        let failure = Failure::usage(format!(
-            "`{name}` was registered with a signature by the key {}, and another version would be taken without one",
-            visible(&signature.signer)
-        ));
-        return Err(failure.hint("say --publisher-key FILE, as when it was added"));
-    }
+    tool::refuse_unsigned(&old, signatures)?;
     let path = tool::again(&old.origin, from)?;
     let options = accepted::discovered(home, console)?;
     let manifest = match tool::manifest_of(&path)? {
         Some(text) => Some(Manifest::of_file(&text, &options.secrets)?),
         None => None,
     };
-    let entry = old.origin.entry.as_ref().filter(|_| from.is_none());
+    let (path, entry) = match &manifest {
+        Some(manifest) if from.is_some() => (manifest.path.clone(), manifest.entry.as_ref()),
+        _ => (path, old.origin.entry.as_ref().filter(|_| from.is_none())),
+    };
     let located = tool::locate(&path, signatures, &options.egress, home, console)?;
     let package = described(located.path(), entry, Some(name), home, console)?;
+    if let Some(manifest) = &manifest {
+        refuse_another(&package, manifest)?;
+    }
     let version = match &manifest {
         Some(manifest) => manifest.version.clone(),
         None => old.version.clone(),
@@ -59,6 +59,14 @@ pub(super) fn accept(
         console.print_json(&json!({ "package": name, "changed": !difference.is_empty(), "accepted": yes && !difference.is_empty() }))?;
     } else {
         console.print(&told_difference(&difference))?;
+        if old.signature != new.signature {
+            for (sign, signature) in [("-", &old.signature), ("+", &new.signature)] {
+                let signer = signature
+                    .as_ref()
+                    .map_or("nobody", |signature| &signature.signer);
+                console.print(&format!("{sign} signed by {}", visible(signer)))?;
+            }
+        }
     }
     if let Some(manifest) = &manifest {
         tell_unanswered(manifest, &old, console);

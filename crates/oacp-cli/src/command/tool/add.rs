@@ -45,6 +45,9 @@ pub(crate) struct Add {
     /// Take the secrets' definitions from this configuration [default: oacp.yaml, if it was accepted]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Register it anew if a package of that name is there, with the rights and limits that are given now
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     rights: grant::Flags,
     /// Computing allowed a call, in milliseconds of a reference machine: 1,000,000 fuel each [default: 10,000]
@@ -155,7 +158,14 @@ pub(super) fn register(add: &Add, home: &Home, console: &Console) -> Result<Exit
     let version = manifest.and_then(|manifest| manifest.version.clone());
     let (registered, program) = package.into_record(path, version, terms)?;
     let registered = located.attributed(registered)?;
-    let registered = tool::store(home)?.add(registered, &program).or_usage()?;
+    let store = tool::store(home)?;
+    let registered = match store.package(&registered.name)? {
+        Some(old) if add.replace => {
+            tool::refuse_unsigned(&old, &add.signatures)?;
+            store.replace(registered, &program)?.1
+        }
+        _ => store.add(registered, &program).or_usage()?,
+    };
     let logged = log(
         &registered,
         &registered.capabilities,

@@ -98,7 +98,14 @@ impl<'a> Trial<'a> {
         let agents = agents.collect::<Result<_, _>>()?;
         let environment = environment::offered(&secret::variables(&options.secrets));
         let (store, engine, languages) = (&bench.store, &bench.engine, &bench.languages);
-        let bindings = bind(&options, &environment, store, engine, languages)?;
+        let bindings = bind(
+            &options,
+            &Default::default(),
+            &environment,
+            store,
+            engine,
+            languages,
+        )?;
         let given = ToolOptions {
             environment,
             secrets: secret::values(own, &options.secrets)?,

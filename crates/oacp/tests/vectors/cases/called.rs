@@ -253,6 +253,17 @@ pub fn refused(cases: &mut Cases) {
             });
         }),
     );
+    refuse(
+        "instance_inconsistent",
+        "instance_of_the_caller",
+        "what was asked for itself claims to be a call of an instance",
+        called(|case| {
+            case.agent.statement.instance = Some(InstanceClaim {
+                calls_before: 0,
+                previous: None,
+            });
+        }),
+    );
 }
 
 fn called(alter: impl FnOnce(&mut CalledCase)) -> Vec<u8> {

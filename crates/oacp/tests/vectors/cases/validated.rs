@@ -332,6 +332,17 @@ pub fn refused(cases: &mut Cases) {
             case.check.statement.grant = case.agent.statement.grant.clone();
         }),
     );
+    refuse(
+        "instance_inconsistent",
+        "taught",
+        "the check claims to be a further call of an instance",
+        validated(|case| {
+            case.check.statement.instance = Some(InstanceClaim {
+                calls_before: 1,
+                previous: Some(case.agent.statement.execution_id),
+            });
+        }),
+    );
 }
 
 fn validated(alter: impl FnOnce(&mut ValidatedCase)) -> Vec<u8> {
