@@ -212,7 +212,7 @@ fn a_name_is_given_once_whatever_its_case() {
     let error = store.add(record, &program).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a package `Weather` is registered already; give this one another name with `--name`, or accept it as a change"
+        "a package `Weather` is registered already: --replace registers it anew, with the rights that are given now; --name gives this one another name"
     );
     let (record, program) = package("weather", &["f"], "x");
     let error = store.add(record, &program).unwrap_err();
