@@ -181,7 +181,7 @@ fn bound(name: &str, code: Code, agent: Agent, instance: Instance) -> BoundTool 
 fn start_up() {
     let mut table = Table::new(
         "`oacp run` with registered tools, warm cache",
-        &["registered", "granted", "time", "peak memory", "goal"],
+        &["registered", "granted", "time", "goal"],
     );
     let oacp = process::oacp();
     let hello = "def run(input):\n    return 'hello'\n";
@@ -219,13 +219,11 @@ fn start_up() {
         })
         .collect();
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); rows.len()];
-    let mut peaks = vec![0; rows.len()];
     for round in 0..22 {
         for (index, (.., home, command)) in rows.iter().enumerate() {
             let ended = process::run(command, home).expect("the program");
             if round >= 2 {
                 times[index].push(ended.time);
-                peaks[index] = peaks[index].max(ended.peak_bytes);
             }
         }
     }
@@ -234,7 +232,6 @@ fn start_up() {
             count.to_string(),
             granted.to_string(),
             ms(median(times[index].clone())),
-            format!("{:.0} MiB", peaks[index] as f64 / f64::from(1 << 20)),
             if *count == 1 { "" } else { "as with one" }.to_owned(),
         ]);
     }
