@@ -125,7 +125,8 @@ pub async fn re_execute_all(
     }
     let mut verdicts = verdicts.into_iter().map(|verdict| {
         verdict.unwrap_or_else(|| ReplayVerdict::Unverifiable {
-            reason: "the calls that its instance had before are not in the bundle".to_owned(),
+            reason: "the calls that its instance had before are not in the bundle, or not of the same code"
+                .to_owned(),
         })
     });
     tree(verified, &mut verdicts)
@@ -159,7 +160,7 @@ fn withheld(verified: &Verified, is_unnamed: bool, all: &mut Vec<bool>) {
 /// In the same order.
 fn tree(verified: &Verified, verdicts: &mut impl Iterator<Item = ReplayVerdict>) -> Replayed {
     let missing = || ReplayVerdict::Unverifiable {
-        reason: String::new(),
+        reason: "it was not run again".to_owned(),
     };
     Replayed {
         verdict: verdicts.next().unwrap_or_else(missing),

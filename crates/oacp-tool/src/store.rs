@@ -197,32 +197,6 @@ impl Store {
         Ok((old, new))
     }
 
-    /// Changes what a package is granted and how it runs, and nothing of what it is.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`]; limits out of their ranges; the file system's.
-    pub fn update(
-        &self,
-        name: &PackageName,
-        change: impl FnOnce(&mut Terms),
-    ) -> Result<Registered, StoreError> {
-        let _lock = self.lock()?;
-        let mut package = self.existing(name)?;
-        let mut terms = Terms {
-            capabilities: package.capabilities,
-            limits: package.limits,
-            instance: package.instance,
-            working_directory: package.working_directory,
-        };
-        change(&mut terms);
-        package.capabilities = terms.capabilities;
-        package.limits = terms.limits;
-        package.instance = terms.instance;
-        package.working_directory = terms.working_directory;
-        self.write_record(&package)?;
-        Ok(package)
-    }
-
     /// Takes a package out.
     ///
     /// # Errors

@@ -6,8 +6,6 @@
     clippy::panic
 )]
 
-use std::time::{Duration, Instant};
-
 use oacp_tool::limits::{SCHEMA_PATTERNS_MAX, VIOLATIONS_MAX};
 use oacp_tool::schema::{Schema, SchemaProblem, Violations};
 use serde_json::{Value, json};
@@ -290,13 +288,11 @@ fn a_value_that_would_take_too_long_is_refused_in_time() {
         (names, named),
     ] {
         let schema = Schema::admit(&schema).unwrap();
-        let started = Instant::now();
         let refused = schema.validate_value(&value).unwrap_err();
         assert!(
             refused.to_string().contains("in reasonable time"),
             "{refused}"
         );
-        assert!(started.elapsed() < Duration::from_secs(20));
     }
 }
 
@@ -489,9 +485,7 @@ fn measured() {
             "additionalProperties": false,
         }},
     });
-    let started = Instant::now();
     let schema = Schema::admit_input(&schema).unwrap();
-    let compiled = started.elapsed();
     let item = |n: usize| json!({"id": format!("item-{n:04}"), "price": 9.5, "count": n, "tags": ["new", "sale"], "when": "2026-01-31T12:00:00Z"});
     let items: Vec<_> = (0..96).map(item).collect();
     let text = serde_json::to_vec(&json!({"query": "chairs", "items": items})).unwrap();
@@ -505,15 +499,6 @@ fn measured() {
         ("mostly one text", prose.as_slice(), true),
         ("with one violation", wrong.as_bytes(), false),
     ] {
-        let mut best = Duration::MAX;
-        for _ in 0..2000 {
-            let started = Instant::now();
-            assert_eq!(schema.validate(text).is_ok(), is_valid);
-            best = best.min(started.elapsed());
-        }
-        println!(
-            "{name}: {} bytes in {best:?} at best (compiled in {compiled:?})",
-            text.len()
-        );
+        assert_eq!(schema.validate(text).is_ok(), is_valid, "{name}");
     }
 }

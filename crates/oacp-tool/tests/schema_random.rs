@@ -145,7 +145,6 @@ fn by_chance() {
                 json!({"x": chance.schema(3), "y": chance.schema(3)}),
             );
         }
-        let started = Instant::now();
         let Ok(schema) = Schema::admit(&root) else {
             continue;
         };
@@ -157,7 +156,6 @@ fn by_chance() {
                 Err(violations) => assert!(!violations.list.is_empty(), "{root} {value}"),
             }
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "{root}");
     }
     assert!(admitted > 500 && valid > 500, "{admitted} {valid}");
 }

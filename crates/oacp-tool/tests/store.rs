@@ -282,33 +282,6 @@ fn an_accepted_change_says_what_it_changes() {
 }
 
 #[test]
-fn terms_change_without_the_pin() {
-    let (_dir, store) = here();
-    let old = add(&store, "w", &["f"], "x");
-    let name: PackageName = "w".parse().unwrap();
-    let new = store
-        .update(&name, |terms| {
-            terms.instance = Instance::Kept;
-            terms.limits.memory_mb = Some(64);
-        })
-        .unwrap();
-    assert_eq!((new.instance, new.pin()), (Instance::Kept, old.pin()));
-    assert_eq!(store.package(&name).unwrap(), Some(new));
-    let refused = store.update(&name, |terms| terms.limits.memory_mb = Some(0));
-    assert!(matches!(
-        refused,
-        Err(StoreError::Record {
-            problem: RecordProblem::Limits,
-            ..
-        })
-    ));
-    assert_eq!(
-        store.package(&name).unwrap().unwrap().limits.memory_mb,
-        Some(64)
-    );
-}
-
-#[test]
 fn one_tool_is_found_without_reading_the_others() {
     let (_dir, store) = here();
     for n in 0..20 {
