@@ -461,9 +461,8 @@ fn the_deepest_value_that_is_judged_fits_on_a_small_stack() {
         .unwrap();
 }
 
-/// Prints, for `cargo nextest run --release --no-capture -p oacp-tool measured`, how long arguments of 10 KiB take.
 #[test]
-fn measured() {
+fn arguments_of_ten_kibibytes_are_judged() {
     let schema = json!({
         "type": "object",
         "properties": {
