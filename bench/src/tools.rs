@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oacp::Source;
+use oacp::blob::Blob;
 use oacp::capability::Capabilities;
 use oacp::digest::Digest;
+use oacp::source::Source;
 use oacp::tool::{Code, Definition};
 use oacp_gateway::{Agent, Bound, BoundTool, Node, ToolOptions};
 use oacp_sandbox::{Limits, Meter};
@@ -131,7 +132,7 @@ fn component(node: &Node) -> BoundTool {
     let export = "#shout".parse().expect("an export");
     let agent = Agent::Component {
         program,
-        wasm: COMPONENT.into(),
+        wasm: Blob::of(COMPONENT),
         export: Some(export),
     };
     let code = Code::Component {

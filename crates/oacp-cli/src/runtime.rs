@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use oacp::digest::Digest;
 use oacp_gateway::Agent;
 use oacp_sandbox::{Cancel, CompileLimits, Compiler, Engine, EngineOptions, Languages, Meter};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -58,7 +57,7 @@ pub(crate) fn load(
         Given::Component(wasm) => {
             let loading = Loading::new(console, "the component");
             let program = engine
-                .load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|progress| {
+                .load(wasm.digest(), || Ok(wasm.to_vec()), &|progress| {
                     loading.report(progress)
                 })
                 .or_usage()?;

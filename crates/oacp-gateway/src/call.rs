@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oacp::blob::Blob;
 use oacp::capability::{Capabilities, GuestPath, SecretName};
 use oacp::digest::Digest;
 use oacp::event::Seed;
@@ -74,7 +75,7 @@ pub enum Agent {
         /// The component, loaded.
         program: Program,
         /// Its bytes, which the bundle holds as it would hold a source.
-        wasm: Arc<[u8]>,
+        wasm: Blob,
         /// The function to call. `None`: its `run`.
         export: Option<ExportName>,
     },

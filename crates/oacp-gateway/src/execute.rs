@@ -13,7 +13,7 @@ use oacp::Proven;
 use oacp::bundle::Bundle;
 use oacp::capability::{Denial, Grant, HostRule, SecretName};
 use oacp::envelope::Envelope;
-use oacp::event::{Event, Seed};
+use oacp::event::Seed;
 use oacp::id::{ExecutionId, ToolName};
 use oacp::leaf::LeafKind;
 use oacp::outcome::Outcome;
@@ -306,7 +306,7 @@ pub(crate) async fn run_and_sign(
         Agent::Source { source, .. } => bundle.with_source(Source::clone(&source)),
         Agent::Component { wasm, .. } => bundle.with_component(wasm),
     };
-    let (denials, events) = (denials(&run), run.recording.len());
+    let events = run.recording.len();
     if level > Level::Basic {
         bundle = bundle.with_recording(run.recording);
     }
@@ -316,7 +316,7 @@ pub(crate) async fn run_and_sign(
         output: run.output,
         failure: run.failure,
         usage: run.usage,
-        denials,
+        denials: run.denials,
         writes: run.writes,
         tool_calls,
         events,
@@ -571,12 +571,4 @@ fn egress(
 
 fn fresh<const N: usize>() -> Result<[u8; N], ExecuteError> {
     random().map_err(ExecuteError::Randomness)
-}
-
-fn denials(run: &oacp_sandbox::Run) -> Vec<Denial> {
-    let denial = |bytes| match Event::parse(bytes) {
-        Ok(Event::Denial { denial, .. }) => Some(denial),
-        _ => None,
-    };
-    run.recording.events().filter_map(denial).collect()
 }

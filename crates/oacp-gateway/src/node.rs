@@ -58,6 +58,8 @@ pub struct NodeOptions {
 #[derive(Clone)]
 pub struct Node {
     pub(crate) options: Arc<NodeOptions>,
+    /// Digest of what it allows at most.
+    pub(crate) ceiling: Digest,
     /// Of each tool, by its digest: a sandbox that no other shares.
     tools: Arc<Mutex<BTreeMap<Digest, Arc<Sandbox>>>>,
     /// Of tools whose instances are kept from run to run.
@@ -120,6 +122,7 @@ impl Node {
     /// Makes a node.
     pub fn new(options: NodeOptions) -> Self {
         Self {
+            ceiling: options.allowed.digest(),
             options: Arc::new(options),
             tools: Arc::default(),
             instances: Arc::default(),

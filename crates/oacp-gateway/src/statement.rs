@@ -6,7 +6,7 @@ use oacp::agent::Validation;
 use oacp::begin::Begin;
 use oacp::capability::Grant;
 use oacp::digest::Digest;
-use oacp::event::{Event, Seed};
+use oacp::event::Seed;
 use oacp::id::{Audience, ExecutionId, Nonce, Principal, ToolName};
 use oacp::outcome::Outcome;
 use oacp::recording::SaltKey;
@@ -16,7 +16,7 @@ use oacp::statement::{
     ToolCall,
 };
 use oacp::tool::ExportName;
-use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, Run, execution_configuration};
+use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, RecordedCall, Run, execution_configuration};
 
 use crate::call::{Agent, Call};
 use crate::execute::Attested;
@@ -33,7 +33,7 @@ pub(crate) struct Known {
     agent_entry: Option<SourcePath>,
     export: Option<ExportName>,
     tool_hashes: BTreeMap<ToolName, Digest>,
-    parent: Option<ExecutionId>,
+    pub(crate) parent: Option<ExecutionId>,
     input_hash: Digest,
     nonce: Option<Nonce>,
     audience: Option<Audience>,
@@ -74,7 +74,7 @@ impl Known {
             level,
             runtime: runtime(&call.agent, &call.limits),
             metered: node.engine().meter() == Meter::Fuel,
-            ceiling: node.options.allowed.digest(),
+            ceiling: node.ceiling,
             instance: None,
         }
     }
@@ -185,38 +185,25 @@ impl Known {
     }
 }
 
-/// The calls that a recording holds, each with the outcome that was delivered, if one was, and the execution that it was, by its number.
+/// The calls that a recording holds, each with the execution that it was, by its number.
 pub(crate) fn tool_calls(
     run: &Run,
     known: &Known,
     children: &BTreeMap<u64, Attested>,
 ) -> Vec<ToolCall> {
-    let mut calls: Vec<ToolCall> = Vec::new();
-    let mut position = BTreeMap::new();
-    for (index, event) in (0..).zip(run.recording.events()) {
-        match Event::parse(event) {
-            Ok(Event::ToolCall { call, tool, .. }) => {
-                position.insert(call, calls.len());
-                let name = tool.parse::<ToolName>().ok();
-                calls.push(ToolCall {
-                    tool_hash: name.and_then(|name| known.tool_hashes.get(&name).copied()),
-                    tool,
-                    outcome: None,
-                    event: index,
-                    child: children
-                        .get(&call)
-                        .map(|child| child.execution.execution_id),
-                });
-            }
-            Ok(Event::Completion { call, outcome, .. }) => {
-                if let Some(begun) = position.get(&call).and_then(|at| calls.get_mut(*at)) {
-                    begun.outcome = Some(outcome);
-                }
-            }
-            _ => {}
+    let stated = |recorded: &RecordedCall| {
+        let name = recorded.tool.parse::<ToolName>().ok();
+        ToolCall {
+            tool: recorded.tool.clone(),
+            tool_hash: name.and_then(|name| known.tool_hashes.get(&name).copied()),
+            outcome: recorded.outcome,
+            event: recorded.event,
+            child: children
+                .get(&recorded.call)
+                .map(|child| child.execution.execution_id),
         }
-    }
-    calls
+    };
+    run.tool_calls.iter().map(stated).collect()
 }
 
 fn runtime(agent: &Agent, limits: &Limits) -> RuntimeClaim {

@@ -166,6 +166,8 @@ impl Validating {
             output: failure.to_json(outcome),
             failure: Some(failure),
             recording,
+            tool_calls: Vec::new(),
+            denials: Vec::new(),
             writes: Vec::new(),
             usage: Usage {
                 fuel: None,

@@ -62,4 +62,5 @@ pub use program::{Program, ProgramError, read_component};
 pub use replay::{Claim, Patience, replay, replay_calls};
 pub use run::{Cancel, Failure, Job, JobError, LogLine, Run, Usage, run, run_in};
 pub use state::Observer;
+pub use tape::RecordedCall;
 pub use tools::{ToolArguments, ToolError, ToolFailure, ToolFailureCode, Tools};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oacp::capability::{Grant, GuestPath};
+use oacp::capability::{Denial, Grant, GuestPath};
 use oacp::event::{Event, LogLevel, Seed};
 use oacp::id::ToolName;
 use oacp::outcome::Outcome;
@@ -27,7 +27,7 @@ use crate::instance::{Ending, Entry, Guest, Instance};
 use crate::limits::{self, Limits};
 use crate::program::Program;
 use crate::state::{Ended, Observer, Setup, State};
-use crate::tape::{Halt, Side, Tape};
+use crate::tape::{Halt, RecordedCall, Recorder, Side, Tape};
 use crate::tools::Tools;
 
 /// What to run, with which rights, on which input, from which seed and instant.
@@ -113,6 +113,10 @@ pub struct Run {
     pub failure: Option<Failure>,
     /// What crossed the boundary.
     pub recording: Recording,
+    /// The calls of tools that are in it, in order, denied ones included.
+    pub tool_calls: Vec<RecordedCall>,
+    /// The denials that are in it, in order.
+    pub denials: Vec<Denial>,
     /// What the run changed in files, and whether that was carried out. Empty unless the outcome is `ok`.
     pub writes: Vec<Write>,
     /// What the run used.
@@ -280,7 +284,7 @@ pub async fn run_in(
                 clock_start_ms,
                 working_directory,
             });
-            Tape::new(Side::Record(recording))
+            Tape::new(Side::Record(Recorder::new(recording)))
         },
     };
     let (end, ended) = execute(
@@ -296,7 +300,7 @@ pub async fn run_in(
         kept,
     )
     .await?;
-    let Side::Record(recording) = ended.side else {
+    let Side::Record(recorder) = ended.side else {
         unreachable!("the tape was made for recording, above")
     };
     let End {
@@ -310,7 +314,9 @@ pub async fn run_in(
         outcome,
         output,
         failure,
-        recording,
+        recording: recorder.recording,
+        tool_calls: recorder.calls,
+        denials: recorder.denials,
         writes,
         usage,
     })

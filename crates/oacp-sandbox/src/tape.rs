@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oacp::capability::Denial;
 use oacp::digest::Digest;
-use oacp::event::Event;
+use oacp::event::{CallOutcome, Event};
 use oacp::recording::{Content, Recording};
 
 use crate::limits::{EVENTS_MAX, RECORDING_BYTES_MAX};
@@ -18,8 +19,30 @@ pub(crate) struct Tape {
 
 /// The one difference between a run and a replay.
 pub(crate) enum Side {
-    Record(Recording),
+    Record(Recorder),
     Replay(Replay),
+}
+
+/// A recording that is written, with what of it the statement says: nobody has to read the events again for that.
+pub(crate) struct Recorder {
+    pub(crate) recording: Recording,
+    pub(crate) calls: Vec<RecordedCall>,
+    /// By the number of a call, where it is in `calls`.
+    places: BTreeMap<u64, usize>,
+    pub(crate) denials: Vec<Denial>,
+}
+
+/// A tool's call, as the recording has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedCall {
+    /// Its number.
+    pub call: u64,
+    /// The name as the guest said it.
+    pub tool: String,
+    /// The index of its `tool_call` event.
+    pub event: u64,
+    /// What was delivered to the guest. `None`: nothing, for it did not wait so long.
+    pub outcome: Option<CallOutcome>,
 }
 
 #[derive(Default)]
@@ -50,6 +73,41 @@ pub(crate) enum Halt {
     Denied(String),
 }
 
+impl Recorder {
+    pub(crate) fn new(recording: Recording) -> Self {
+        Self {
+            recording,
+            calls: Vec::new(),
+            places: BTreeMap::new(),
+            denials: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, event: &Event) -> u64 {
+        let index = self.recording.push(event);
+        match event {
+            Event::ToolCall { call, tool, .. } => {
+                self.places.insert(*call, self.calls.len());
+                self.calls.push(RecordedCall {
+                    call: *call,
+                    tool: tool.clone(),
+                    event: index,
+                    outcome: None,
+                });
+            }
+            Event::Completion { call, outcome, .. } => {
+                let place = self.places.get(call);
+                if let Some(begun) = place.and_then(|place| self.calls.get_mut(*place)) {
+                    begun.outcome = Some(*outcome);
+                }
+            }
+            Event::Denial { denial, .. } => self.denials.push(denial.clone()),
+            _ => {}
+        }
+        index
+    }
+}
+
 impl Tape {
     /// A tape that is written, or read, from the first event on that follows from the guest.
     pub(crate) fn new(side: Side) -> Self {
@@ -65,7 +123,7 @@ impl Tape {
     pub(crate) fn event(&mut self, event: &Event) -> Result<u64, Halt> {
         self.count()?;
         let index = match &mut self.side {
-            Side::Record(recording) => recording.push(event),
+            Side::Record(recorder) => recorder.push(event),
             Side::Replay(replay) => {
                 let bytes = event.to_bytes();
                 match replay.events.get(replay.next) {
@@ -86,7 +144,7 @@ impl Tape {
         self.bytes = self.bytes.saturating_add(contents.len());
         self.within_bytes()?;
         match &mut self.side {
-            Side::Record(recording) => Ok(recording.add_blob(contents)),
+            Side::Record(recorder) => Ok(recorder.recording.add_blob(contents)),
             Side::Replay(_) => Ok(Content::of(contents)),
         }
     }
@@ -143,12 +201,12 @@ impl Tape {
     ) -> Result<Content, Halt> {
         self.count()?;
         self.bytes = self.bytes.saturating_add(contents.len());
-        let Side::Record(recording) = &mut self.side else {
+        let Side::Record(recorder) = &mut self.side else {
             unreachable!("only a run writes down what the outside caused")
         };
-        let content = recording.add_blob(contents);
+        let content = recorder.recording.add_blob(contents);
         let event = event(content);
-        recording.push(&event);
+        recorder.push(&event);
         self.weigh(&event)?;
         Ok(content)
     }

@@ -31,6 +31,7 @@ use oacp_tlog::TlogProof;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::AgentDefinition;
+use crate::blob::Blob;
 use crate::digest::Digest;
 use crate::disclosure::{Disclosed, DisclosedJson};
 use crate::envelope::{Envelope, EnvelopeError, EnvelopeJson};
@@ -186,40 +187,37 @@ impl Bundle {
 
     /// With the input.
     pub fn with_input(self, bytes: impl Into<Arc<[u8]>>) -> Self {
-        self.with(Some(Private::Input), bytes)
+        self.with(Some(Private::Input), Blob::of(bytes))
     }
 
     /// With the output.
     pub fn with_output(self, bytes: impl Into<Arc<[u8]>>) -> Self {
-        self.with(Some(Private::Output), bytes)
+        self.with(Some(Private::Output), Blob::of(bytes))
     }
 
     /// With the agent's source.
     pub fn with_source(mut self, source: Source) -> Self {
         self.private.insert(Private::Source);
-        self.blobs.extend(
-            source
-                .shared_files()
-                .map(|(_, content)| (Digest::of(content), Arc::clone(content))),
-        );
+        let files = source.blobs();
+        self.blobs
+            .extend(files.map(|(_, content)| content.clone().into_parts()));
         self.source = Some(source);
         self
     }
 
     /// With the agent's component, for an agent that is one.
-    pub fn with_component(self, bytes: impl Into<Arc<[u8]>>) -> Self {
-        self.with(Some(Private::Source), bytes)
+    pub fn with_component(self, wasm: Blob) -> Self {
+        self.with(Some(Private::Source), wasm)
     }
 
     /// With the language runtime's component, or one of its layers.
     pub fn with_runtime(self, bytes: impl Into<Arc<[u8]>>) -> Self {
-        self.with(None, bytes)
+        self.with(None, Blob::of(bytes))
     }
 
-    fn with(mut self, private: Option<Private>, bytes: impl Into<Arc<[u8]>>) -> Self {
-        let bytes = bytes.into();
+    fn with(mut self, private: Option<Private>, blob: Blob) -> Self {
         self.private.extend(private);
-        self.blobs.insert(Digest::of(&bytes), bytes);
+        self.blobs.extend([blob.into_parts()]);
         self
     }
 
@@ -518,8 +516,8 @@ impl From<&Source> for SourceJson {
         Self {
             entry: source.entry().clone(),
             files: source
-                .files()
-                .map(|(path, content)| (path.clone(), Digest::of(content)))
+                .blobs()
+                .map(|(path, content)| (path.clone(), content.digest()))
                 .collect(),
         }
     }
@@ -531,11 +529,11 @@ impl SourceJson {
             .files
             .into_iter()
             .map(|(path, digest)| match blobs.get(&digest) {
-                Some(content) => Ok((path, Arc::clone(content))),
+                Some(content) => Ok((path, Blob::compared(digest, Arc::clone(content)))),
                 None => Err(BundleError::SourceBlob { digest }),
             });
         let files = files.collect::<Result<Vec<_>, _>>()?;
-        Source::shared(files, self.entry).map_err(BundleError::Source)
+        Source::of_blobs(files, self.entry).map_err(BundleError::Source)
     }
 }
 

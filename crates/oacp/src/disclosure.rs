@@ -90,7 +90,7 @@ impl Bundle {
         if kept.contains(&Private::Source) {
             private.insert(Private::Source);
             match &self.source {
-                Some(files) => named.extend(files.files().map(|(_, file)| Digest::of(file))),
+                Some(files) => named.extend(files.blobs().map(|(_, file)| file.digest())),
                 None => drop(named.insert(statement.agent_hash)),
             }
             source.clone_from(&self.source);

@@ -147,6 +147,7 @@ mod text;
 
 pub mod agent;
 pub mod begin;
+pub mod blob;
 pub mod bundle;
 pub mod capability;
 pub mod close;
@@ -190,6 +191,7 @@ mod fixture;
 
 pub use agent::{AgentCode, AgentDefinition, AgentName, Check, CheckName, Step, Validation};
 pub use begin::Begin;
+pub use blob::Blob;
 pub use bundle::{Bundle, BundleError, Private};
 pub use capability::{
     Capabilities, Denial, DenialPolicy, DenyRule, Grant, GuestPath, HostRule, NamePattern, Network,

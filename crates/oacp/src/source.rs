@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
+use crate::blob::Blob;
 use crate::digest::{Digest, Hasher};
 use crate::limits::{
     SOURCE_BYTES_MAX, SOURCE_FILE_BYTES_MAX, SOURCE_FILES_MAX, SOURCE_PATH_BYTES_MAX,
@@ -83,7 +83,7 @@ pub enum ParseSourcePathError {
 /// One file or several, with the one to start at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    files: BTreeMap<SourcePath, Arc<[u8]>>,
+    files: BTreeMap<SourcePath, Blob>,
     entry: SourcePath,
 }
 
@@ -105,20 +105,19 @@ impl Source {
         files: impl IntoIterator<Item = (SourcePath, Vec<u8>)>,
         entry: SourcePath,
     ) -> Result<Self, SourceError> {
-        Self::shared(
-            files
-                .into_iter()
-                .map(|(path, content)| (path, content.into())),
+        let files = files.into_iter();
+        Self::of_blobs(
+            files.map(|(path, content)| (path, Blob::of(content))),
             entry,
         )
     }
 
     /// [`Source::new`] from contents that are held already.
-    pub(crate) fn shared(
-        files: impl IntoIterator<Item = (SourcePath, Arc<[u8]>)>,
+    pub(crate) fn of_blobs(
+        files: impl IntoIterator<Item = (SourcePath, Blob)>,
         entry: SourcePath,
     ) -> Result<Self, SourceError> {
-        let mut map: BTreeMap<SourcePath, Arc<[u8]>> = BTreeMap::new();
+        let mut map: BTreeMap<SourcePath, Blob> = BTreeMap::new();
         let mut bytes = 0;
         for (path, content) in files {
             if map.len() == SOURCE_FILES_MAX {
@@ -166,19 +165,17 @@ impl Source {
         let digests = self
             .files
             .iter()
-            .map(|(path, content)| (path, Digest::of(content)));
+            .map(|(path, content)| (path, content.digest()));
         hash_of(digests, self.files.len(), &self.entry)
     }
 
     /// Paths and contents, in byte order of the paths.
     pub fn files(&self) -> impl Iterator<Item = (&SourcePath, &[u8])> {
-        self.files
-            .iter()
-            .map(|(path, content)| (path, content.as_ref()))
+        self.files.iter().map(|(path, content)| (path, &**content))
     }
 
-    /// Paths and contents, shared instead of copied.
-    pub(crate) fn shared_files(&self) -> impl Iterator<Item = (&SourcePath, &Arc<[u8]>)> {
+    /// Paths and contents with their digests.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = (&SourcePath, &Blob)> {
         self.files.iter()
     }
 

@@ -253,8 +253,8 @@ impl Bundle {
         }
         match &self.source {
             Some(source) => source
-                .files()
-                .try_for_each(|(_, content)| require(Digest::of(content)))?,
+                .blobs()
+                .try_for_each(|(_, content)| require(content.digest()))?,
             None if declares(Private::Source) => require(statement.agent_hash)?,
             None => {}
         }

@@ -11,8 +11,8 @@ pub(crate) use manifest::{AGENT_FILE, Declared, declare};
 pub(crate) use registered::{Registered, find, kind, store};
 
 use std::path::Path;
-use std::sync::Arc;
 
+use oacp::blob::Blob;
 use oacp::digest::Digest;
 use oacp::limits::{SOURCE_BYTES_MAX, SOURCE_FILE_BYTES_MAX};
 use oacp::source::{Source, SourcePath};
@@ -42,7 +42,7 @@ pub(crate) enum Given {
         source: Source,
     },
     /// A compiled agent, as the bytes of its component.
-    Component(Arc<[u8]>),
+    Component(Blob),
 }
 
 impl Given {
@@ -141,7 +141,7 @@ fn read(path: &Path, entry: Option<&SourcePath>) -> Result<Given, Failure> {
 /// Told apart here, by its first eight bytes: the engine's own words for it are for those who know its insides.
 fn component(wasm: Vec<u8>) -> Result<Given, Failure> {
     match wasm.get(..8) {
-        Some(b"\0asm\x0d\0\x01\0") => Ok(Given::Component(wasm.into())),
+        Some(b"\0asm\x0d\0\x01\0") => Ok(Given::Component(Blob::of(wasm))),
         Some(b"\0asm\x01\0\0\0") => Err(Failure::usage(
             "it is a core WebAssembly module, not a component",
         )

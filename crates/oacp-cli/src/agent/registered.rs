@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oacp::agent::AgentName;
+use oacp::blob::Blob;
 use oacp::source::Source;
 use oacp_gateway::{Agent, RegisteredAgent};
 use oacp_sandbox::{Engine, Language, Languages};
@@ -82,7 +83,7 @@ impl Registered {
     pub(crate) fn given(&self) -> Result<Given, Failure> {
         match self.code.agent(&self.record.definition) {
             Some(Program::Source(source)) => with_language(source),
-            Some(Program::Component(wasm)) => Ok(Given::Component(wasm.into())),
+            Some(Program::Component(wasm)) => Ok(Given::Component(Blob::of(wasm))),
             None => Err(Failure::unable("its code is not what was registered")),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use oacp::blob::Blob;
 use oacp::capability::{Capabilities, SecretName};
 use oacp::id::ToolName;
 use oacp::source::SourcePath;
@@ -291,7 +292,7 @@ pub(crate) fn agent_of(
             let Code::Component { sha256, export } = &definition.code else {
                 return Err(LoadError::Changed("its code is of another kind".to_owned()));
             };
-            let wasm: Arc<[u8]> = wasm.into();
+            let wasm = Blob::of(wasm);
             let program = engine
                 .load(*sha256, || Ok(wasm.to_vec()), &|_| {})
                 .map_err(|e| unavailable(&e))?;

@@ -1,8 +1,6 @@
 //! Agents compiled to components, each a few lines of WebAssembly text.
 
-use std::sync::Arc;
-
-use oacp::digest::Digest;
+use oacp::blob::Blob;
 use oacp_gateway::{Agent, Call};
 use oacp_sandbox::Limits;
 use serde_json::json;
@@ -47,10 +45,10 @@ pub fn compiled(wit: &str, imports: &str, functions: &str, run: &str) -> Call {
         .validate(true)
         .encode()
         .unwrap();
-    let wasm: Arc<[u8]> = wasm.into();
+    let wasm = Blob::of(wasm);
     let program = node()
         .engine()
-        .load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|_| {})
+        .load(wasm.digest(), || Ok(wasm.to_vec()), &|_| {})
         .unwrap();
     let mut call = call(
         Agent::Component {

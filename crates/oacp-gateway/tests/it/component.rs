@@ -1,7 +1,6 @@
 //! Compiled agents: components of the world `agent`, most of them hostile. Each is a few lines of WebAssembly text.
 
-use std::sync::Arc;
-
+use oacp::blob::Blob;
 use oacp::digest::Digest;
 use oacp::event::{Event, LogLevel};
 use oacp::outcome::Outcome;
@@ -88,8 +87,8 @@ fn component(imports: &str, run: &str) -> Vec<u8> {
 }
 
 fn compiled(wasm: Vec<u8>) -> Call {
-    let wasm: Arc<[u8]> = wasm.into();
-    let digest = Digest::of(&wasm);
+    let wasm = Blob::of(wasm);
+    let digest = wasm.digest();
     let program = node()
         .engine()
         .load(digest, || Ok(wasm.to_vec()), &|_| {})
@@ -416,7 +415,7 @@ fn a_source_for_a_compiled_agent_and_none_for_a_language_are_refused() {
     ));
     call.agent = Agent::Component {
         program: language,
-        wasm: Arc::from(*b""),
+        wasm: Blob::of(*b""),
         export: None,
     };
     assert!(refused(call).contains("needs a source"));

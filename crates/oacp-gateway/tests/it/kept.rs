@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use oacp::blob::Blob;
 use oacp::capability::Capabilities;
 use oacp::digest::Digest;
 use oacp::outcome::Outcome;
@@ -299,10 +300,10 @@ fn components_remember_in_their_memory_until_they_trap() {
           (global.get $n)))
       (core instance $i (instantiate $m))
       (func (export "next") (result u32) (canon lift (core func $i "next"))))"#;
-    let wasm: Arc<[u8]> = wat::parse_str(text).unwrap().into();
+    let wasm = Blob::of(wat::parse_str(text).unwrap());
     let engine = node().engine();
     let program = engine
-        .load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|_| {})
+        .load(wasm.digest(), || Ok(wasm.to_vec()), &|_| {})
         .unwrap();
     let agent = Agent::Component {
         program,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use oacp::digest::Digest;
+use oacp::blob::Blob;
 use oacp::event::Event;
 use oacp::outcome::Outcome;
 use oacp::replay::ReplayVerdict;
@@ -253,10 +253,10 @@ fn component(authority: &str, run: &str) -> Vec<u8> {
 }
 
 fn compiled(wasm: Vec<u8>) -> Call {
-    let wasm: Arc<[u8]> = wasm.into();
+    let wasm = Blob::of(wasm);
     let program = node()
         .engine()
-        .load(Digest::of(&wasm), || Ok(wasm.to_vec()), &|_| {})
+        .load(wasm.digest(), || Ok(wasm.to_vec()), &|_| {})
         .unwrap();
     let mut call = call(
         Agent::Component {

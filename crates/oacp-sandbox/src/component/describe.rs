@@ -19,7 +19,7 @@ use crate::limits::{self, Limits};
 use crate::program::{Program, tool};
 use crate::run::{Bounds, Cancel, JobError, execute};
 use crate::state::{Setup, State};
-use crate::tape::{Side, Tape};
+use crate::tape::{Recorder, Side, Tape};
 use crate::tools::Tools;
 
 /// What stands before a tool's name in the name of its export.
@@ -143,7 +143,9 @@ fn setup(engine: &Engine, bounds: &Limits) -> Setup {
             timeout: Some(Duration::from_millis(bounds.timeout_ms)),
             cancel: Cancel::default(),
         },
-        tape: Tape::new(Side::Record(Recording::new(SaltKey::from_bytes([0; 32])))),
+        tape: Tape::new(Side::Record(Recorder::new(Recording::new(
+            SaltKey::from_bytes([0; 32]),
+        )))),
         grant: Grant::none(),
         tools: Tools::none(),
         egress: None,

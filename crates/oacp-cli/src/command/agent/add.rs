@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use oacp::agent::AgentName;
+use oacp::blob::Blob;
 use oacp_tool::agents::AgentRecord;
 use oacp_tool::needs::{Needs, Works};
 use oacp_tool::store::Program;
@@ -153,7 +154,7 @@ pub(super) fn tell(
     // A component says what it needs when it is compiled.
     if let Some(Program::Component(wasm)) = code.agent(definition) {
         let engine = runtime::engine(home)?;
-        let given = crate::agent::Given::Component(wasm.into());
+        let given = crate::agent::Given::Component(Blob::of(wasm));
         runtime::load(given, &engine, &runtime::languages(home), console)?;
     }
     if objections.is_empty() {

@@ -78,7 +78,9 @@ pub fn accepted(cases: &mut Cases) {
         case.statement.agent_hash = Digest::of(b"component");
         case.statement.agent_entry = None;
         case.statement.runtime.sha256 = Digest::of(b"component");
-        case.bare().with_component(*b"component").to_bytes()
+        case.bare()
+            .with_component(Blob::of(*b"component"))
+            .to_bytes()
     };
     cases.accept("component", "an agent that is a component", component);
     let runtime = Case::new().bundle().with_runtime(*b"runtime").to_bytes();

@@ -408,7 +408,9 @@ pub fn contents(cases: &mut Cases) {
         let mut case = Case::new();
         case.statement.agent_hash = Digest::of(b"component");
         case.statement.agent_entry = None;
-        case.bare().with_component(*b"component").to_bytes()
+        case.bare()
+            .with_component(Blob::of(*b"component"))
+            .to_bytes()
     };
     cases.refuse(
         "component_mismatch",
