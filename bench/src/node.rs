@@ -23,6 +23,15 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
+/// The same on the executor that the program uses: what the guest does not wait for has a thread of its own.
+pub fn block_on_executor<F: Future>(future: F) -> F::Output {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    }
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
 /// Under the target directory, beside what cargo builds.
 pub fn cache_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("a path");

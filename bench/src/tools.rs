@@ -9,7 +9,7 @@ use oacp::digest::Digest;
 use oacp::source::Source;
 use oacp::tool::{Code, Definition};
 use oacp_gateway::{Agent, Bound, BoundTool, Node, ToolOptions};
-use oacp_sandbox::{Limits, Meter};
+use oacp_sandbox::{Limits, Meter, Tools};
 use oacp_tool::manifest::Instance;
 use oacp_tool::schema::Schema;
 use serde_json::{Value, json};
@@ -41,11 +41,11 @@ pub fn measure() {
 fn calls() {
     let mut table = Table::new(
         &format!(
-            "A call of a registered tool, attested: {CALLS} calls in a run of a Python agent, less the run without"
+            "A call of a tool, attested: {CALLS} calls in a run of a Python agent, less the run without"
         ),
-        &["tool", "a call", "the agent's own run", "goal"],
+        &["tool", "a call", "over the agent's own", "goal"],
     );
-    let names = ["shout", "answer", "next", "reverse"];
+    let names = ["shout", "answer", "next", "reverse", "own"];
     let allowed = Capabilities {
         tools: names
             .iter()
@@ -56,28 +56,17 @@ fn calls() {
     let node = node::node_allowing(Meter::Fuel, allowed.clone());
     let python = "def run(a):\n    return a['text']\n";
     let js = "export function run(a) { return a.text; }\n";
-    let tools = [
+    let per_call = Instance::PerCall;
+    let registered = [
         ("a component of C, WIT types", component(&node), "≤ 120 µs"),
         (
             "a JavaScript function",
-            source(
-                &node,
-                "reverse",
-                "oacp_tool_reverse.js",
-                js,
-                Instance::PerCall,
-            ),
+            source(&node, "reverse", "oacp_tool_reverse.js", js, per_call),
             "",
         ),
         (
             "a Python function",
-            source(
-                &node,
-                "answer",
-                "oacp_tool_answer.py",
-                python,
-                Instance::PerCall,
-            ),
+            source(&node, "answer", "oacp_tool_answer.py", python, per_call),
             "≤ 3 ms",
         ),
         (
@@ -86,20 +75,33 @@ fn calls() {
             "",
         ),
     ];
-    let bound = tools.into_iter().map(|(what, tool, goal)| {
-        let name = tool.definition().name.clone();
-        (what, name, Bound::none().with(tool), goal)
+    // What a call costs the agent itself: its own computing, and what its own recording has of the call.
+    let own = Tools::none().with_text("own".parse().expect("a name"), async |arguments| {
+        Ok(arguments.text.into_bytes())
     });
-    for (what, name, bound, goal) in bound {
+    let mut of_agent = Duration::ZERO;
+    let own = (
+        "the agent's own cost: a function that does nothing",
+        "own".to_owned(),
+        own,
+        Bound::none(),
+        "",
+    );
+    let registered = registered.into_iter().map(|(what, tool, goal)| {
+        let name = tool.definition().name.to_string();
+        (what, name, Tools::none(), Bound::none().with(tool), goal)
+    });
+    for (what, name, tools, bound, goal) in [own].into_iter().chain(registered) {
         let sandbox = node.spawn(None).expect("a sandbox");
         let run = |calls: u32| {
             let input = json!({"calls": calls, "tool": name, "arguments": {"text": "grüezi"}});
             let mut call = node::call(&node, "agent.py", AGENT, input);
             call.asked = allowed.clone();
+            call.tools = tools.clone();
             call.bound = bound.clone();
             let begun = Instant::now();
-            let execution =
-                node::block_on(oacp_gateway::execute(&node, &sandbox, call)).expect("an execution");
+            let execution = node::block_on_executor(oacp_gateway::execute(&node, &sandbox, call))
+                .expect("an execution");
             let took = begun.elapsed();
             assert_eq!(execution.output, calls.to_string().into_bytes(), "{name}");
             took
@@ -112,11 +114,19 @@ fn calls() {
                 without.push(alone);
             }
         }
-        let (with, without) = (median(with), median(without));
+        let a_call = median(with).saturating_sub(median(without)) / CALLS;
+        let is_own = of_agent.is_zero();
+        if is_own {
+            of_agent = a_call;
+        }
         table.row([
             what.to_owned(),
-            us(with.saturating_sub(without) / CALLS),
-            ms(without),
+            us(a_call),
+            if is_own {
+                String::new()
+            } else {
+                us(a_call.saturating_sub(of_agent))
+            },
             goal.to_owned(),
         ]);
     }

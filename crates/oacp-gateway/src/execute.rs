@@ -18,7 +18,6 @@ use oacp::id::{ExecutionId, ToolName};
 use oacp::leaf::LeafKind;
 use oacp::outcome::Outcome;
 use oacp::recording::SaltKey;
-use oacp::source::Source;
 use oacp::statement::Level;
 use oacp::time::Timestamp;
 use oacp_egress::{Client, ClientError, SecretValue};
@@ -27,6 +26,7 @@ use oacp_sandbox::{Ask, Egress, Failure, Job, JobError, Usage, Write};
 use oacp_tlog::proof::TlogProof;
 use thiserror::Error;
 
+use crate::attested::{Attested, Ended};
 use crate::call::{Agent, Call};
 use crate::instances::{Living, Place};
 use crate::logging::{Entered, Logged, Place as LogPlace, put};
@@ -128,7 +128,8 @@ pub async fn execute(
     let family = Family::of(node, &call, level);
     let prepared = Prepared::new(&family, call, level, None, &Stack::default())?;
     let announced = announce(node, sandbox, &prepared).await?;
-    let (mut attested, delegated) = run_and_sign(node, sandbox, prepared, None).await?;
+    let (ended, delegated) = run_to_end(node, sandbox, prepared, None).await?;
+    let mut attested = ended.attest(sandbox);
     let logged = match delegated {
         Ok(delegated) => {
             attested.delegated = delegated;
@@ -196,54 +197,14 @@ impl Prepared {
     }
 }
 
-/// An execution that is signed, and those that it called.
-pub(crate) struct Attested {
-    pub(crate) execution: Execution,
-    signed: Signed,
-    /// Where the delegation of the key that signed is in the log.
-    pub(crate) delegated: Option<Entered>,
-    /// In the order of the calls, and of the checks behind them.
-    children: Vec<Self>,
-}
-
-impl Attested {
-    /// How many bytes its recording and those within it have, about.
-    pub(crate) fn recorded_bytes(&self) -> usize {
-        self.execution.bundle.content_bytes()
-    }
-
-    /// Visits it and all that it led to, each after those that it called: in the order in which they were signed, as far as one waited for
-    /// the other.
-    fn visit(&mut self, visit: &mut impl FnMut(&mut Self)) {
-        for child in &mut self.children {
-            child.visit(visit);
-        }
-        visit(self);
-    }
-
-    /// The bundles of what it called go into its own.
-    fn into_execution(self) -> Execution {
-        let Self {
-            mut execution,
-            children,
-            ..
-        } = self;
-        let children = children
-            .into_iter()
-            .map(|child| child.into_execution().bundle);
-        execution.bundle = children.fold(execution.bundle, Bundle::with_child);
-        execution
-    }
-}
-
-/// Runs, states and signs; and the sandbox's delegation is logged meanwhile, before its key is used. In the instance at `place`, if there is
-/// one, which then stays there.
-pub(crate) async fn run_and_sign(
+/// Runs and states; and the sandbox's delegation is logged meanwhile, before its key is used. In the instance at `place`, if there is one,
+/// which then stays there.
+pub(crate) async fn run_to_end(
     node: &Node,
     sandbox: &Sandbox,
     prepared: Prepared,
     mut place: Option<&mut Place>,
-) -> Result<(Attested, Result<Option<Entered>, RegistryError>), ExecuteError> {
+) -> Result<(Ended, Result<Option<Entered>, RegistryError>), ExecuteError> {
     let Prepared {
         mut known,
         job,
@@ -278,7 +239,7 @@ pub(crate) async fn run_and_sign(
         }
         None => (None, Vec::new()),
     };
-    let children = called.take();
+    let children = called.take().await;
     let calls = tool_calls(&run, &known, &children);
     let tool_calls = calls.len();
     let names: BTreeSet<ToolName> = calls
@@ -287,7 +248,7 @@ pub(crate) async fn run_and_sign(
         .filter_map(|call| call.tool.parse().ok())
         .collect();
     known.keep_tools(&calls);
-    let signed = sandbox.sign(|place| {
+    let placed = sandbox.place(|place| {
         known
             .statement(sandbox, &run, calls, validation, place)
             .to_payload()
@@ -295,41 +256,19 @@ pub(crate) async fn run_and_sign(
     if let (Some(place), Some(claim), Some(instance)) = (place, &known.instance, instance) {
         **place = Some(Living::after(instance, claim, known.execution_id()));
     }
-    let mut bundle = Bundle::new(signed.envelope.clone(), sandbox.delegation().clone())
-        .with_input(input.into_bytes())
-        .with_output(run.output.clone())
-        .with_tools(granted.definitions(names.iter()));
-    if let Some(definition) = definition {
-        bundle = bundle.with_agent(definition);
-    }
-    bundle = match agent {
-        Agent::Source { source, .. } => bundle.with_source(Source::clone(&source)),
-        Agent::Component { wasm, .. } => bundle.with_component(wasm),
-    };
-    let events = run.recording.len();
-    if level > Level::Basic {
-        bundle = bundle.with_recording(run.recording);
-    }
-    let execution = Execution {
+    let ended = Ended {
         execution_id: known.execution_id(),
-        outcome: run.outcome,
-        output: run.output,
-        failure: run.failure,
-        usage: run.usage,
-        denials: run.denials,
-        writes: run.writes,
+        placed,
+        run,
+        input,
+        agent,
+        definition,
+        tools: granted.definitions(names.iter()).collect(),
         tool_calls,
-        events,
-        logged: Logged::NotLogged,
-        bundle,
-    };
-    let attested = Attested {
-        execution,
-        signed,
-        delegated: None,
+        level,
         children: children.into_values().chain(checks).collect(),
     };
-    Ok((attested, delegated))
+    Ok((ended, delegated))
 }
 
 /// A begin that is in the log.

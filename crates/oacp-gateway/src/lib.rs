@@ -17,6 +17,7 @@
     )
 )]
 
+mod attested;
 mod call;
 mod chain;
 mod cosigning;

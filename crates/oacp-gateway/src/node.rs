@@ -9,7 +9,7 @@ use oacp::capability::Capabilities;
 use oacp::close::Close;
 use oacp::delegation::Delegation;
 use oacp::digest::Digest;
-use oacp::envelope::{Envelope, PAYLOAD_TYPE};
+use oacp::envelope::{Envelope, PAYLOAD_TYPE, Unsigned};
 use oacp::id::{LogOrigin, SandboxId, SandboxName};
 use oacp::isolation::{Isolation, IsolationKind};
 use oacp::key::{PublicKey, SecretKey};
@@ -272,6 +272,12 @@ impl Sandbox {
 
     /// Signs the payload that `state` makes for the next place in the order. The place is durable before the signature exists.
     pub(crate) fn sign(&self, state: impl FnOnce(&Place) -> Vec<u8>) -> Result<Signed, SignError> {
+        Ok(self.place(state)?.sign(self))
+    }
+
+    /// Gives the payload that `state` makes the next place in the order, which is durable then. It may be signed later: what follows names it
+    /// by its digest.
+    pub(crate) fn place(&self, state: impl FnOnce(&Place) -> Vec<u8>) -> Result<Placed, SignError> {
         let timestamp = now();
         if timestamp > self.not_after {
             return Err(SignError::Expired(self.not_after));
@@ -284,11 +290,11 @@ impl Sandbox {
             previous: chain.previous,
             last: chain.last,
         };
-        let envelope = Envelope::sign(PAYLOAD_TYPE, state(&place), &self.key);
-        chain.previous = envelope.pae_digest();
+        let unsigned = Unsigned::new(PAYLOAD_TYPE, state(&place));
+        chain.previous = unsigned.pae_digest();
         chain.last = Some(place.sequence);
-        Ok(Signed {
-            envelope,
+        Ok(Placed {
+            unsigned,
             sequence: place.sequence,
         })
     }
@@ -328,6 +334,22 @@ impl Sandbox {
             .submit(vec![signed.envelope], Answered::WhenSpooled)
             .await?;
         Ok(logging.logged(place, None))
+    }
+}
+
+/// What has its place in a sandbox's order, and is yet to be signed.
+pub(crate) struct Placed {
+    unsigned: Unsigned,
+    sequence: u64,
+}
+
+impl Placed {
+    /// Signs it with the key of the sandbox in which it has its place.
+    pub(crate) fn sign(self, sandbox: &Sandbox) -> Signed {
+        Signed {
+            envelope: self.unsigned.sign(&sandbox.key),
+            sequence: self.sequence,
+        }
     }
 }
 

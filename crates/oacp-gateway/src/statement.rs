@@ -18,8 +18,8 @@ use oacp::statement::{
 use oacp::tool::ExportName;
 use oacp_sandbox::{ENGINE, FUEL_MODEL, Limits, Meter, RecordedCall, Run, execution_configuration};
 
+use crate::attested::Attested;
 use crate::call::{Agent, Call};
-use crate::execute::Attested;
 use crate::node::{Node, Place, Sandbox};
 use crate::tools::Bound;
 

@@ -23,11 +23,14 @@ use oacp_sandbox::{
 use oacp_tool::manifest::Instance;
 use oacp_tool::schema::{Schema, SchemaError};
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::JoinHandle;
 
+use crate::attested::{Attested, Ended};
 use crate::call::{Agent, Call};
-use crate::execute::{Attested, Prepared, run_and_sign};
+use crate::execute::{Prepared, run_to_end};
 use crate::instances::{InstanceKey, Instances, Place};
-use crate::node::Node;
+use crate::logging::Entered;
+use crate::node::{Node, Sandbox};
 use crate::operator::chain;
 
 /// How many tools may stand between a caller from outside and what is called. Attack: a tool that calls itself.
@@ -263,16 +266,35 @@ impl Family {
 
 /// What one execution called, by the number of the call. Kept until it is stated.
 #[derive(Clone, Default)]
-pub(crate) struct Called(Arc<Mutex<BTreeMap<u64, Attested>>>);
+pub(crate) struct Called(Arc<Mutex<BTreeMap<u64, JoinHandle<Attested>>>>);
 
 impl Called {
-    fn add(&self, call: u64, attested: Attested) {
+    /// It is signed meanwhile: the caller has what it called for.
+    fn add(&self, call: u64, ended: Ended, sandbox: Arc<Sandbox>, delegated: Option<Entered>) {
+        let attesting = tokio::spawn(async move {
+            let mut attested = ended.attest(&sandbox);
+            attested.delegated = delegated;
+            attested
+        });
         let mut called = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        called.insert(call, attested);
+        called.insert(call, attesting);
     }
 
-    pub(crate) fn take(&self) -> BTreeMap<u64, Attested> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// All of them, signed.
+    pub(crate) async fn take(&self) -> BTreeMap<u64, Attested> {
+        let called = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut attested = BTreeMap::new();
+        for (call, attesting) in called {
+            match attesting.await {
+                Ok(signed) => drop(attested.insert(call, signed)),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime is shutting down: nobody will see what comes of this.
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        }
+        attested
     }
 }
 
@@ -372,8 +394,8 @@ impl Caller {
         let _turn = tool.turns.acquire().await;
         let mut place = self.place(tool).await?;
         let run = self.run(tool, loaded.agent.clone(), arguments.text, place.as_mut());
-        let attested = match run.await {
-            Ok(attested) => attested,
+        let (ended, sandbox, delegated) = match run.await {
+            Ok(ended) => ended,
             Err(failure) => {
                 // What it remembers of a call that nobody can repeat is worth nothing.
                 if let Some(place) = &mut place {
@@ -382,17 +404,13 @@ impl Caller {
                 return Err(failure);
             }
         };
-        let execution = &attested.execution;
-        let (outcome, output) = (execution.outcome, execution.output.clone());
-        let message = execution
-            .failure
-            .as_ref()
-            .map(|failure| failure.message.clone());
-        let bytes = attested.recorded_bytes();
+        let run = &ended.run;
+        let (outcome, output) = (run.outcome, run.output.clone());
+        let message = run.failure.as_ref().map(|failure| failure.message.clone());
         self.family
             .recordings_bytes
-            .fetch_add(bytes, Ordering::Relaxed);
-        self.called.add(arguments.call, attested);
+            .fetch_add(ended.recorded_bytes(), Ordering::Relaxed);
+        self.called.add(arguments.call, ended, sandbox, delegated);
         if outcome != Outcome::Ok {
             let mut message = message.unwrap_or_else(|| outcome.to_string());
             if outcome == Outcome::Denied {
@@ -452,7 +470,7 @@ impl Caller {
         agent: Agent,
         input: String,
         place: Option<&mut Place>,
-    ) -> Result<Attested, ToolFailure> {
+    ) -> Result<(Ended, Arc<Sandbox>, Option<Entered>), ToolFailure> {
         let family = &self.family;
         let unavailable =
             |error: &dyn std::error::Error| failure(ToolFailureCode::Unavailable, chain(error));
@@ -488,11 +506,11 @@ impl Caller {
         };
         let prepared = Prepared::new(family, call, family.level, Some(self.execution), &stack);
         let prepared = prepared.map_err(|error| unavailable(&error))?;
-        let (mut attested, delegated) = run_and_sign(node, &sandbox, prepared, place)
+        let (ended, delegated) = run_to_end(node, &sandbox, prepared, place)
             .await
             .map_err(|error| unavailable(&error))?;
-        attested.delegated = delegated.map_err(|error| unavailable(&error))?;
-        Ok(attested)
+        let delegated = delegated.map_err(|error| unavailable(&error))?;
+        Ok((ended, sandbox, delegated))
     }
 }
 

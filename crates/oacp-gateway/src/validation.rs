@@ -19,8 +19,9 @@ use oacp_sandbox::{Failure, Job, Limits, LogLine, Observer, Run, Tools, Usage};
 use oacp_tool::needs::Needs;
 use oacp_tool::schema::{Schema, SchemaError};
 
+use crate::attested::Attested;
 use crate::call::{Agent, Call};
-use crate::execute::{Attested, Prepared, run_and_sign};
+use crate::execute::{Prepared, run_to_end};
 use crate::operator::chain;
 use crate::tools::{Bound, Family, Stack};
 
@@ -267,8 +268,9 @@ impl Validating {
         let prepared = Prepared::new(family, call, family.level, Some(parent), &Stack::default());
         let prepared = prepared.map_err(|error| unavailable(&error))?;
         // A run ends in checks, which are runs: the type would hold itself.
-        let ran = Box::pin(run_and_sign(node, &sandbox, prepared, None)).await;
-        let (mut attested, delegated) = ran.map_err(|error| unavailable(&error))?;
+        let ran = Box::pin(run_to_end(node, &sandbox, prepared, None)).await;
+        let (ended, delegated) = ran.map_err(|error| unavailable(&error))?;
+        let mut attested = ended.attest(&sandbox);
         attested.delegated = delegated.map_err(|error| unavailable(&error))?;
         Ok(attested)
     }

@@ -29,16 +29,44 @@ pub struct Envelope {
     signature: [u8; 64],
 }
 
-impl Envelope {
-    /// Signs `payload`.
-    pub fn sign(payload_type: &str, payload: Vec<u8>, key: &SecretKey) -> Self {
-        let signature = key.sign(&pae(payload_type, &payload));
+/// A payload before it is signed. Its digest is the envelope's: what names an envelope does not
+/// depend on the signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    payload_type: String,
+    payload: Vec<u8>,
+}
+
+impl Unsigned {
+    /// Of a payload and its type.
+    pub fn new(payload_type: &str, payload: Vec<u8>) -> Self {
         Self {
             payload_type: payload_type.to_owned(),
             payload,
+        }
+    }
+
+    /// [`Envelope::pae_digest`] of the envelope that this will be.
+    pub fn pae_digest(&self) -> Digest {
+        pae_digest(&self.payload_type, &self.payload)
+    }
+
+    /// Signs it.
+    pub fn sign(self, key: &SecretKey) -> Envelope {
+        let signature = key.sign(&pae(&self.payload_type, &self.payload));
+        Envelope {
+            payload_type: self.payload_type,
+            payload: self.payload,
             keyid: key.public().id(),
             signature,
         }
+    }
+}
+
+impl Envelope {
+    /// Signs `payload`.
+    pub fn sign(payload_type: &str, payload: Vec<u8>, key: &SecretKey) -> Self {
+        Unsigned::new(payload_type, payload).sign(key)
     }
 
     /// Reads an envelope that travels alone.
@@ -83,11 +111,7 @@ impl Envelope {
 
     /// SHA-256 of the PAE: what names this envelope in a log, and in the statement after it.
     pub fn pae_digest(&self) -> Digest {
-        let mut hasher = Hasher::new();
-        hasher
-            .update(pae_header(&self.payload_type, &self.payload).as_bytes())
-            .update(&self.payload);
-        hasher.finish()
+        pae_digest(&self.payload_type, &self.payload)
     }
 
     /// The type of the payload.
@@ -123,6 +147,14 @@ fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = pae_header(payload_type, payload).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
+}
+
+fn pae_digest(payload_type: &str, payload: &[u8]) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher
+        .update(pae_header(payload_type, payload).as_bytes())
+        .update(payload);
+    hasher.finish()
 }
 
 /// Why there is no envelope, or no verified payload.

@@ -202,7 +202,7 @@ pub use delegation::Delegation;
 pub use digest::{Digest, Hasher};
 pub use disclosure::DiscloseError;
 pub use entry::{Entry, EntryError, Facts, Keys};
-pub use envelope::{Envelope, PAYLOAD_TYPE};
+pub use envelope::{Envelope, PAYLOAD_TYPE, Unsigned};
 pub use event::{CallOutcome, Change, Event, Found, LogLevel, Seed, Written};
 pub use export::{ExportError, ExportReader, ExportReport, ExportWriteError, ExportWriter};
 pub use id::{
