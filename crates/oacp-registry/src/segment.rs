@@ -179,16 +179,28 @@ pub(crate) fn read_header(
     segment: SegmentNumber,
     offset: u64,
 ) -> Result<BatchHeader, SegmentError> {
+    header_and_more(objects, segment, offset, 0).map(|(header, _)| header)
+}
+
+/// The header at `offset`, and up to `more` bytes of what follows it.
+fn header_and_more(
+    objects: &dyn Objects,
+    segment: SegmentNumber,
+    offset: u64,
+    more: usize,
+) -> Result<(BatchHeader, Vec<u8>), SegmentError> {
     let name = name(segment);
-    let bytes = read(objects, &name, offset, HEADER_BYTES)?;
+    let mut bytes = read(objects, &name, offset, HEADER_BYTES + more)?;
     if bytes.is_empty() {
         return Err(SegmentError::Missing { name, offset });
     }
-    parse_header(&bytes).ok_or(SegmentError::Damaged {
+    let header = bytes.get(..HEADER_BYTES).and_then(parse_header);
+    let header = header.ok_or(SegmentError::Damaged {
         what: "the batch",
         name,
         offset,
-    })
+    })?;
+    Ok((header, bytes.split_off(HEADER_BYTES)))
 }
 
 /// The batch at `offset`, every record of it checked.
@@ -197,7 +209,8 @@ pub(crate) fn read_batch(
     segment: SegmentNumber,
     offset: u64,
 ) -> Result<Batch, SegmentError> {
-    let header = read_header(objects, segment, offset)?;
+    // Most batches fit what is read first.
+    let (header, mut bytes) = header_and_more(objects, segment, offset, 8192)?;
     let name = name(segment);
     let damaged = |offset| SegmentError::Damaged {
         what: "a record",
@@ -206,7 +219,10 @@ pub(crate) fn read_batch(
     };
     let start = offset + HEADER_BYTES as u64;
     let body = usize::try_from(header.body).map_err(|_| damaged(offset))?;
-    let bytes = read(objects, &name, start, body)?;
+    if bytes.len() < body {
+        bytes = read(objects, &name, start, body)?;
+    }
+    bytes.truncate(body);
     if bytes.len() != body {
         return Err(damaged(start + bytes.len() as u64));
     }

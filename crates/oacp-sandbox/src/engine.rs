@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use oacp::digest::Digest;
 use thiserror::Error;
@@ -53,7 +54,8 @@ pub enum Progress {
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
-    linker: wasmtime::component::Linker<State>,
+    /// Hundreds of functions: shared by clones.
+    linker: Arc<wasmtime::component::Linker<State>>,
     meter: Meter,
     cache: Option<Cache>,
     compiler: Compiler,
@@ -83,7 +85,7 @@ impl Engine {
         let cache = options.cache_dir.map(Cache::open).transpose()?;
         Ok(Self {
             inner,
-            linker,
+            linker: Arc::new(linker),
             meter: options.meter,
             cache,
             compiler: options.compiler,

@@ -175,6 +175,7 @@ impl Sequencer {
             mut position,
         } = self.head.durable;
         let mut put = at;
+        let mut through = rows.through()?;
         while at < size {
             let batch = self.batch_at(position, at)?;
             at += batch.records.len() as u64;
@@ -182,10 +183,11 @@ impl Sequencer {
                 segment: batch.segment(position),
                 offset: batch.batch.end,
             };
-            self.take_in(&batch.batch, rows.through()?)?;
+            self.take_in(&batch.batch, through)?;
             let learnt = self.take_rows();
             add_rows(rows, learnt)?;
-            self.forget(rows.through()?);
+            through = through.max(at);
+            self.forget(through);
             if at - put > UNSYNCED_ENTRIES_MAX {
                 self.put_changed().map_err(write_error)?;
                 put = at;
