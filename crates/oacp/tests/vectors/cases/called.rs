@@ -4,7 +4,7 @@ use oacp::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixture::CalledCase;
+use crate::fixture::{CalledCase, CalledTwiceCase};
 
 pub fn accepted(cases: &mut Cases) {
     let whole = CalledCase::new();
@@ -53,6 +53,23 @@ pub fn accepted(cases: &mut Cases) {
         "the fourth call of an instance that lives longer",
         remembered,
     );
+    cases.accept(
+        "called_instance_twice",
+        "two calls of one instance, one after the other",
+        CalledTwiceCase::new().bundle().to_bytes(),
+    );
+    let mut overtaken = CalledTwiceCase::overlapping();
+    overtaken.claim(turned());
+    cases.accept(
+        "called_instance_overtaken",
+        "two calls of one instance at the same time: the one that was begun last came first",
+        overtaken.bundle().to_bytes(),
+    );
+    cases.accept(
+        "called_within",
+        "the tool called a tool; without content",
+        within(fixture::execution(4)).to_bytes(),
+    );
 }
 
 pub fn refused(cases: &mut Cases) {
@@ -84,6 +101,18 @@ pub fn refused(cases: &mut Cases) {
         "twice",
         "the child twice",
         twice.to_bytes(),
+    );
+    refuse(
+        "child_not_called",
+        "twice_deep",
+        "the second call's execution is also one that the first call made",
+        within(fixture::execution(3)).to_bytes(),
+    );
+    refuse(
+        "child_not_called",
+        "own_descendant",
+        "the outermost execution is also one that its tool called",
+        within(fixture::execution(1)).to_bytes(),
     );
     refuse(
         "child_other_answer",
@@ -255,6 +284,27 @@ pub fn refused(cases: &mut Cases) {
     );
     refuse(
         "instance_inconsistent",
+        "instance_without_previous",
+        "a later call of an instance has none before it",
+        called(|case| {
+            case.tool.statement.instance = Some(InstanceClaim {
+                calls_before: 3,
+                previous: None,
+            });
+        }),
+    );
+    refuse(
+        "instance_inconsistent",
+        "instance_turned",
+        "a call follows one that began after it had ended",
+        {
+            let mut case = CalledTwiceCase::new();
+            case.claim(turned());
+            case.bundle().to_bytes()
+        },
+    );
+    refuse(
+        "instance_inconsistent",
         "instance_of_the_caller",
         "what was asked for itself claims to be a call of an instance",
         called(|case| {
@@ -276,6 +326,38 @@ fn edited(alter: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut value = serde_json::from_slice(&CalledCase::new().bundle().to_bytes()).unwrap();
     alter(&mut value);
     text(value)
+}
+
+/// The second call came first to its instance.
+fn turned() -> [(u64, Option<ExecutionId>); 2] {
+    [(1, Some(fixture::execution(3))), (0, None)]
+}
+
+/// Executions 2 and 3, called by the outermost, and within 2 the one that it called. Without content, so that nothing but ids and parents
+/// ties them.
+fn within(called: ExecutionId) -> Bundle {
+    let mut case = CalledTwiceCase::new();
+    let [first, second] = &mut case.tools;
+    let mut inner = CalledCase::new().tool;
+    inner.sandbox = key(7);
+    inner.delegation.sandbox_id = SandboxId::new(fixture::NOW_MS as u64, [7; 10]);
+    inner.delegation.key = inner.sandbox.public();
+    inner.statement.sandbox_id = inner.delegation.sandbox_id;
+    inner.statement.execution_id = called;
+    inner.statement.parent = Some(first.statement.execution_id);
+    inner.settle();
+    let calls = CalledCase::new().agent;
+    first.events = calls.events;
+    first.statement.tool_hashes = calls.statement.tool_hashes;
+    first.statement.tool_calls = calls.statement.tool_calls;
+    first.statement.tool_calls[0].child = Some(called);
+    first.settle();
+    second.statement.previous = first.envelope().pae_digest();
+    let first = first.bare().with_child(inner.bare());
+    case.agent
+        .bare()
+        .with_child(first)
+        .with_child(second.bare())
 }
 
 /// Of the call that was an execution: the fixture's last event.
