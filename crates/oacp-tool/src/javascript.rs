@@ -23,6 +23,7 @@ mod annotation;
 mod doc;
 mod doctype;
 mod files;
+mod globals;
 mod limits;
 mod literal;
 mod module;
@@ -37,7 +38,7 @@ mod tools;
 mod transpile;
 mod types;
 
-use oacp::source::Source;
+use oacp::source::{Source, SourcePath};
 
 use self::limits::{PARSED_BYTES_MAX, STACK_BYTES, STACK_BYTES_PER_BYTE};
 use crate::limits::{REMARK_TEXT_BYTES_MAX, REMARKS_MAX};
@@ -53,7 +54,6 @@ pub fn describe(files: &Source) -> Result<Described, DescribeError> {
         .map(|(_, content)| content.len())
         .max()
         .unwrap_or_default();
-    let stack = STACK_BYTES + largest.min(PARSED_BYTES_MAX) * STACK_BYTES_PER_BYTE;
     let refused = |message: &str, fix: &str| DescribeError {
         remarks: vec![Remark {
             file: files.entry().clone(),
@@ -63,20 +63,39 @@ pub fn describe(files: &Source) -> Result<Described, DescribeError> {
             fix: Some(fix.to_owned()),
         }],
     };
-    // The parser descends as deeply as a file nests. The system gives memory to a stack only as it is used.
+    match on_own_stack(largest, || tools::describe(files)) {
+        Ok(Ok(described)) => described.map_err(bounded),
+        Ok(Err(_)) => Err(refused("the parser gave up on a file", "simplify the file")),
+        Err(_) => Err(refused(
+            "there is not enough memory to read the files",
+            "put the tools into a small file",
+        )),
+    }
+}
+
+/// Each use of one of the `known` names that a file does not bind itself, with its line; see [`globals::globals`]. `None`: the file is not
+/// one that is parsed.
+pub(crate) fn globals(
+    file: &SourcePath,
+    content: &[u8],
+    known: &[&'static str],
+) -> Option<Vec<(&'static str, u32)>> {
+    let read = on_own_stack(content.len(), || globals::globals(file, content, known));
+    read.ok()?.ok()?
+}
+
+/// The parser descends as deeply as a file nests; `largest` is the size of the largest file in bytes. The system gives memory to a stack only as
+/// it is used.
+fn on_own_stack<T: Send>(
+    largest: usize,
+    read: impl FnOnce() -> T + Send,
+) -> std::io::Result<std::thread::Result<T>> {
     std::thread::scope(|scope| {
         let reader = std::thread::Builder::new()
             .name("oacp-javascript".to_owned())
-            .stack_size(stack)
-            .spawn_scoped(scope, || tools::describe(files));
-        match reader.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(described)) => described.map_err(bounded),
-            Ok(Err(_)) => Err(refused("the parser gave up on a file", "simplify the file")),
-            Err(_) => Err(refused(
-                "there is not enough memory to read the files",
-                "put the tools into a small file",
-            )),
-        }
+            .stack_size(STACK_BYTES + largest.min(PARSED_BYTES_MAX) * STACK_BYTES_PER_BYTE)
+            .spawn_scoped(scope, read)?;
+        Ok(reader.join())
     })
 }
 

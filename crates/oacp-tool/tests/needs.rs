@@ -237,6 +237,55 @@ fn javascript_says_what_it_uses() {
 }
 
 #[test]
+fn a_name_that_a_file_binds_itself_is_no_global() {
+    let document = "document @ main.js:2 NO return data: there is no page";
+    for (text, expected) in [
+        (
+            "export function f(document) {\n document.title; }\n",
+            vec![],
+        ),
+        ("const f = document =>\n document.title;\n", vec![]),
+        (
+            "const f = ({ document }, [window], ...process) =>\n [document, window, process];\n",
+            vec![],
+        ),
+        ("let a, document = 1;\n document;\n", vec![]),
+        ("for (const document of []) {\n document.x; }\n", vec![]),
+        ("try {} catch (document) {\n document.x; }\n", vec![]),
+        (
+            "function process() {}\nclass Worker {}\nprocess(new Worker());\n",
+            vec![],
+        ),
+        (
+            "import Buffer, { x as process } from './b.js';\nBuffer.of(process);\n",
+            vec!["./b.js @ main.js:1 NO there is no such file in the source"],
+        ),
+        (
+            "class A { process(x) { return x; } }\nnew A().process({ document: 1, window() {} });\n",
+            vec![],
+        ),
+        (
+            "const { document: d } = {};\n document.x; [...document];\n",
+            vec![document],
+        ),
+        ("function f(x) {\n return document.x; }\n", vec![document]),
+        ("const f = {\n document };\n", vec![document]),
+        // Scopes are not told apart.
+        ("function f(document) {}\n document.x;\n", vec![]),
+        // It cannot be run, either.
+        ("function (\n document.x;\n", vec![]),
+    ] {
+        assert_eq!(script(text), expected, "{text}");
+    }
+    // Types are no values, and what is only declared is still the host's.
+    let text = "interface Worker { x: Buffer }\ndeclare const process: any;\nlet document = null as Worker | Buffer;\nconst é: Buffer =\n  process.env.X + document;\n";
+    assert_eq!(
+        lines(&Needs::of_source(&source(&[("main.ts", text)]))),
+        ["process @ main.ts:5 NO use the input, and `env` of module `oacp`"]
+    );
+}
+
+#[test]
 fn a_component_says_what_it_imports() {
     let needs = Needs::of_imports([
         "wasi:io/streams@0.2.6",

@@ -64,6 +64,7 @@ pub(super) fn scan(source: &Source, needs: &mut Needs) {
             beside: Vec::new(),
         };
         let rest = file.imports(&tokens, needs);
+        file.globals(&tokens, content, needs);
         file.uses(&rest, needs);
         for beside in file.beside {
             let is_code = !beside.ends_with(".json");
@@ -213,20 +214,30 @@ impl<'a> File<'a> {
         Some(segments.join("/"))
     }
 
+    /// Globals that other hosts have, where they are not names of the file's own.
+    fn globals(&self, tokens: &[Token<'a>], content: &[u8], needs: &mut Needs) {
+        let names = JAVASCRIPT_MISSING.map(|(name, _)| name);
+        let is_met =
+            |token: &Token<'_>| matches!(token.kind, Kind::Name(name) if names.contains(&name));
+        // Most files have none, and are not parsed.
+        if !tokens.iter().any(is_met) {
+            return;
+        }
+        let used = crate::javascript::globals(self.path, content, &names).unwrap_or_default();
+        for (name, line) in used {
+            if let Some((_, instead)) = JAVASCRIPT_MISSING.iter().find(|(one, _)| *one == name) {
+                needs.cannot(name, self.place(line), instead);
+            }
+        }
+    }
+
     fn uses(&mut self, tokens: &[Token<'a>], needs: &mut Needs) {
         let mut sends = None;
         for chain in chain::chains(tokens) {
             let path = self.resolved(&chain);
             let place = self.place(chain.line);
             let (first, rest) = path.split_once('.').unwrap_or((&path, ""));
-            // `process: 1` names a key; `process.env` is the thing.
-            let is_thing = !chain.is_key || !rest.is_empty();
-            let missing = JAVASCRIPT_MISSING.iter().find(|(name, _)| *name == first);
-            if let Some((_, instead)) =
-                missing.filter(|_| is_thing && !self.aliases.contains_key(first))
-            {
-                needs.cannot(first, place, instead);
-            } else if (first == "fetch" || path == "globalThis.fetch") && chain.is_call {
+            if (first == "fetch" || path == "globalThis.fetch") && chain.is_call {
                 sends.get_or_insert(chain.line);
             } else if first == "oacp" {
                 used(rest, &chain, place, needs);

@@ -376,7 +376,7 @@ pub(super) const NODE: &[(&str, &str)] = &[
 ];
 
 /// Globals of other JavaScript hosts, and what to use instead.
-pub(super) const JAVASCRIPT_MISSING: &[(&str, &str)] = &[
+pub(super) const JAVASCRIPT_MISSING: [(&str, &str); 19] = [
     ("XMLHttpRequest", "use `fetch`"),
     ("WebSocket", "use a tool: there are no sockets"),
     ("EventSource", "use a tool: there are no sockets"),
