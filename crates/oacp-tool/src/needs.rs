@@ -2,8 +2,9 @@
 //!
 //! It is an aid for people, not a boundary. Text does not say what a program does: a name can be computed, a call hidden, an import
 //! fetched by another. Whatever this misses, the sandbox denies all the same; whatever it sees is shown so that somebody grants no more
-//! than is of use, and learns before the first run what cannot work. Names and literals are a stranger's: bounded, without control
-//! characters.
+//! than is of use, and learns before the first run what cannot work. So it follows no scopes, types or values: what is hard to tell apart by
+//! its text counts as a use where that only adds a row, and as none where it would be said that something cannot work. Names and literals are
+//! a stranger's: bounded, without control characters.
 
 mod chain;
 mod import;

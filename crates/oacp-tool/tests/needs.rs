@@ -110,6 +110,10 @@ fn python_says_what_it_uses() {
             ],
         ),
         (
+            "def f(subprocess, threading):\n    subprocess.run(threading.Thread())\n",
+            vec![],
+        ),
+        (
             "import numpy as np\nimport ctypes\nimport yaml\n",
             vec![
                 "numpy @ main.py:1 NO use `statistics`, `array` and `math`, or a tool: there is no native code",
@@ -128,6 +132,117 @@ fn python_says_what_it_uses() {
     ] {
         assert_eq!(python(text), expected, "{text}");
     }
+}
+
+#[test]
+fn methods_of_paths_are_seen() {
+    let some = |kind: &str| vec![format!("pathlib.Path @ main.py:2 {kind} None")];
+    let read = |path: &str| {
+        vec![format!(
+            "pathlib.Path({path:?}) @ main.py:2 read Some({path:?})"
+        )]
+    };
+    let write = |path: &str| {
+        vec![format!(
+            "pathlib.Path({path:?}) @ main.py:2 write Some({path:?})"
+        )]
+    };
+    for (text, expected) in [
+        ("Path('a').open()", read("a")),
+        ("Path('a').open('rb')", read("a")),
+        ("Path('a').open('w')", write("a")),
+        ("Path('a').open(mode='x')", write("a")),
+        ("Path('a').open('r+')", [read("a"), write("a")].concat()),
+        ("Path('a').is_dir()", read("a")),
+        ("Path('a').replace('b')", write("a")),
+        ("pathlib.Path('a').read_bytes()", read("a")),
+        ("Path('a', 'b').read_text()", some("read")),
+        ("Path(name).read_text()", some("read")),
+        ("Path(Path('a').name).read_text()", some("read")),
+        ("Path(f'{name}').read_text()", some("read")),
+        ("Path('a').parent.mkdir()", some("write")),
+        ("Path('a').joinpath('b').write_text('x')", some("write")),
+        ("(Path('a') / 'b').read_text()", some("read")),
+        ("Path.home().joinpath('b').open('a')", some("write")),
+        ("with data.open('w') as f: pass", some("write")),
+        ("data.path.read_text()", some("read")),
+        ("f'{data.read_text()}'", some("read")),
+        ("Path('/tmp/a').write_text('x')", vec![]),
+        ("'a'.replace('a', 'b'); text.replace('a', 'b')", vec![]),
+        ("Path('a').name; Path('a') / 'b'", vec![]),
+        (
+            "os.path.exists(x)",
+            vec!["os.path.exists @ main.py:2 read None".to_owned()],
+        ),
+    ] {
+        let text = format!("import os, pathlib; from pathlib import Path\n{text}\n");
+        assert_eq!(python(&text), expected, "{text}");
+    }
+    // Without paths, a method of that name is another one's.
+    assert_eq!(
+        python("data.read_text(); x.open('a')\n"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_is_computed_within_texts_is_seen() {
+    let env = |names: &[&str]| -> Vec<String> {
+        let line = |name| format!("os.environ({name:?}) @ main.py:2 env Some({name:?})");
+        names.iter().map(line).collect()
+    };
+    for (text, expected) in [
+        ("f\"{os.environ['A']}\"", env(&["A"])),
+        ("f\"{os.environ[\"A\"]}\"", env(&["A"])),
+        (
+            "rf'{os.environ.get(\"A\", \"}\")!r:>{os.environ[\"B\"]}} {{os.environ[\"C\"]}}'",
+            env(&["A", "B"]),
+        ),
+        (
+            "f'{ {1: 2}[os.environ[\"A\"]] }' + os.environ['B']",
+            env(&["A", "B"]),
+        ),
+        (
+            "f'{f\"{os.environ['A']}\"}'; os.environ['B']",
+            env(&["A", "B"]),
+        ),
+        (
+            "f'''\\\n{x:%H:%M}{os.environ['A']}'''",
+            vec!["os.environ(\"A\") @ main.py:3 env Some(\"A\")".to_owned()],
+        ),
+        ("t'{os.environ[\"A\"]=}'", env(&["A"])),
+        (
+            "f'{os.getenv(\"A\")}'",
+            vec!["os.getenv(\"A\") @ main.py:2 env Some(\"A\")".to_owned()],
+        ),
+        ("'{os.environ[\"A\"]}'; f'{{os.environ[\"A\"]}}'", vec![]),
+        (
+            "f'{open(\"a\").read()}'",
+            vec!["open(\"a\") @ main.py:2 read Some(\"a\")".to_owned()],
+        ),
+        (
+            "open(f'{x}.csv'); f'{a}'.open",
+            vec!["open @ main.py:2 read None".to_owned()],
+        ),
+    ] {
+        assert_eq!(python(&format!("import os\n{text}\n")), expected, "{text}");
+    }
+    assert_eq!(
+        script(
+            "import { env, files } from 'oacp';\n`${env.A} ${`${files.readText('a')}`} ${{ a: env['B'] }.a}` / env.C;\n[...env.D]; f()?.env.E;\n"
+        ),
+        [
+            "env(\"A\") @ main.js:2 env Some(\"A\")",
+            "files.readText(\"a\") @ main.js:2 read Some(\"a\")",
+            "env(\"B\") @ main.js:2 env Some(\"B\")",
+            "env(\"C\") @ main.js:2 env Some(\"C\")",
+            "env(\"D\") @ main.js:3 env Some(\"D\")",
+        ]
+    );
+    assert_eq!(
+        script("`${\n document.title}`;\n"),
+        ["document @ main.js:2 NO return data: there is no page"]
+    );
 }
 
 #[test]
@@ -387,6 +502,9 @@ fn hostile_texts_end_and_are_bounded() {
     let many: String = (0..10_000).map(|n| format!("import m{n}\n")).collect();
     let templates = "`${".repeat(50_000);
     let braces = "`${{{{".repeat(20_000);
+    let formats = "f'{".repeat(50_000);
+    let nested = "f'{x:{".repeat(50_000);
+    let substituted = "`${a".repeat(50_000) + &"}`".repeat(50_000);
     let long = format!(
         "import {}\nopen('{}')\n",
         "x".repeat(100_000),
@@ -398,6 +516,9 @@ fn hostile_texts_end_and_are_bounded() {
         &many,
         &templates,
         &braces,
+        &formats,
+        &nested,
+        &substituted,
         &long,
         "",
         "\\",

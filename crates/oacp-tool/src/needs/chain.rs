@@ -1,22 +1,23 @@
 //! Names with their attributes, calls and keys, among tokens.
 
+use std::ops::Range;
+
 use super::token::{Kind, Literal, Token};
 
 /// A name with its attributes, as `os.environ.get`, and what follows it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chain<'a> {
+    /// The first is empty where they are attributes of a value, as of what a call gives.
     pub(super) names: Vec<&'a str>,
     pub(super) line: u32,
+    /// Where it begins and ends among the tokens, its call included.
+    pub(super) tokens: Range<usize>,
     /// Whether it is called.
     pub(super) is_call: bool,
     /// The first arguments: the keyword, and the literal if it is one.
     pub(super) arguments: Vec<(Option<&'a str>, Option<Literal>)>,
     /// What it is indexed with, if that is a literal.
     pub(super) key: Option<Literal>,
-    /// The attribute of what the call gives.
-    pub(super) then: Option<&'a str>,
-    /// Whether a `:` follows, as after a key of an object.
-    pub(super) is_key: bool,
 }
 
 impl Chain<'_> {
@@ -43,17 +44,25 @@ pub(super) fn chains<'a>(tokens: &[Token<'a>]) -> Vec<Chain<'a>> {
     let mut chains = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        let is_attribute = at > 0 && sign(tokens, at - 1) == Some('.');
-        match token.kind {
-            Kind::Name(name) if !is_attribute => {
-                let (chain, next) = chain(tokens, at, name, token.line);
-                chains.push(chain);
-                at = next;
+        let (chain, next) = match token.kind {
+            Kind::Name(name) => chain(tokens, at..at + 1, name, token.line),
+            // Three dots spread what follows.
+            Kind::Sign('.') if name(tokens, at + 1).is_some() && !follows_dot(tokens, at) => {
+                chain(tokens, at..at, "", token.line)
             }
-            _ => at += 1,
-        }
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        chains.push(chain);
+        at = next;
     }
     chains
+}
+
+fn follows_dot(tokens: &[Token<'_>], at: usize) -> bool {
+    at > 0 && sign(tokens, at - 1) == Some('.')
 }
 
 pub(super) fn sign(tokens: &[Token<'_>], at: usize) -> Option<char> {
@@ -77,14 +86,19 @@ pub(super) fn text<'t>(tokens: &'t [Token<'_>], at: usize) -> Option<&'t Literal
     }
 }
 
-/// The chain that begins at a name, and where to go on: after the names, so that what is within the arguments is met, too.
-fn chain<'a>(tokens: &[Token<'a>], at: usize, first: &'a str, line: u32) -> (Chain<'a>, usize) {
+/// The chain whose first name is `first`, and where to go on: after the names, so that what is within the arguments is met, too.
+fn chain<'a>(
+    tokens: &[Token<'a>],
+    Range { start, end }: Range<usize>,
+    first: &'a str,
+    line: u32,
+) -> (Chain<'a>, usize) {
     let mut chain = Chain {
         names: vec![first],
         line,
         ..Chain::default()
     };
-    let mut next = at + 1;
+    let mut next = end;
     loop {
         // `?.` of JavaScript.
         let dot = next + usize::from(sign(tokens, next) == Some('?'));
@@ -96,20 +110,18 @@ fn chain<'a>(tokens: &[Token<'a>], at: usize, first: &'a str, line: u32) -> (Cha
             _ => break,
         }
     }
+    let mut end = next;
     match sign(tokens, next) {
         Some('(') => {
             chain.is_call = true;
-            let end = arguments(tokens, next + 1, &mut chain.arguments);
-            if sign(tokens, end) == Some('.') {
-                chain.then = name(tokens, end + 1);
-            }
+            end = arguments(tokens, next + 1, &mut chain.arguments);
         }
         Some('[') if sign(tokens, next + 2) == Some(']') => {
             chain.key = text(tokens, next + 1).cloned();
         }
-        Some(':') => chain.is_key = true,
         _ => {}
     }
+    chain.tokens = start..end;
     (chain, next)
 }
 

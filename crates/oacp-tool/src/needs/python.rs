@@ -81,12 +81,12 @@ const PATH_WRITING: [&str; 9] = [
 const PATH_READING: [&str; 9] = [
     "read_text",
     "read_bytes",
-    "open",
     "iterdir",
     "glob",
     "rglob",
     "exists",
     "is_file",
+    "is_dir",
     "stat",
 ];
 
@@ -308,6 +308,10 @@ impl<'a> File<'a> {
 
     /// Looks at what is called and read.
     fn uses(&mut self, tokens: &[Token<'a>], needs: &mut Needs) {
+        let mut aliases = self.aliases.values();
+        let has_paths = aliases.any(|path| is_below(path, "pathlib"));
+        // What `Path(…)` is made of, by the token after it.
+        let mut made = HashMap::new();
         for chain in chain::chains(tokens) {
             let path = self.resolved(&chain);
             let place = self.place(chain.line);
@@ -316,6 +320,15 @@ impl<'a> File<'a> {
             }
             if chain.is_call {
                 self.call(&path, &chain, &place, needs);
+                if path == "pathlib.Path" {
+                    let literal = match chain.arguments.len() {
+                        1 => chain.argument(0, "").and_then(Literal::whole),
+                        _ => None,
+                    };
+                    made.insert(chain.tokens.end, literal.map(str::to_owned));
+                } else if has_paths {
+                    self.path_method(&chain, made.get(&chain.tokens.start), &place, needs);
+                }
             }
             if is_below(&path, "os.environ") {
                 let name = chain.key.as_ref().or_else(|| chain.argument(0, "key"));
@@ -327,6 +340,42 @@ impl<'a> File<'a> {
         self.hosts(tokens, needs);
     }
 
+    /// A method that may be of a path, as of every value in a file that uses `pathlib`; and surely is if it is called on what was just
+    /// `made`.
+    fn path_method(
+        &self,
+        chain: &Chain<'_>,
+        made: Option<&Option<String>>,
+        place: &Place,
+        needs: &mut Needs,
+    ) {
+        let [first, .., method] = chain.names.as_slice() else {
+            return;
+        };
+        let of_library = self.aliases.get(first).is_some_and(|path| {
+            let top = path.split('.').next().unwrap_or_default();
+            PYTHON.contains(&top)
+        });
+        // Texts have a `replace`, too.
+        if of_library || (made.is_none() && *method == "replace") {
+            return;
+        }
+        // `Path("a").parent` is another path.
+        let path = match chain.names.len() {
+            2 => made.cloned().flatten(),
+            _ => None,
+        };
+        let function = "pathlib.Path";
+        if *method == "open" {
+            let mode = chain.argument(0, "mode").and_then(Literal::whole);
+            opened(function, path, mode, place, needs);
+        } else if PATH_READING.contains(method) {
+            files(function, path, place, Wanted::FileRead, needs);
+        } else if PATH_WRITING.contains(method) {
+            files(function, path, place, Wanted::FileWrite, needs);
+        }
+    }
+
     fn call(&mut self, path: &str, chain: &Chain<'_>, place: &Place, needs: &mut Needs) {
         let first = chain.argument(0, "");
         let whole = |literal: Option<&Literal>| literal.and_then(Literal::whole).map(str::to_owned);
@@ -336,7 +385,12 @@ impl<'a> File<'a> {
                 Some(module) => is_below(path, module) && path != module,
                 None => path == *name,
             });
-        if let Some((_, instead)) = failing {
+        // A variable may have a module's name.
+        let is_imported = chain
+            .names
+            .first()
+            .is_some_and(|first| self.aliases.contains_key(first));
+        if let Some((_, instead)) = failing.filter(|_| is_imported) {
             return needs.cannot(path, place.clone(), instead);
         }
         match path {
@@ -386,31 +440,15 @@ impl<'a> File<'a> {
             let literal = chain.argument(argument, keyword);
             literal.and_then(Literal::whole).map(str::to_owned)
         };
-        let mut read = |argument| files(path, at(argument, "file"), place, Wanted::FileRead, needs);
         if OPENING.contains(&path) {
-            let mode = at(1, "mode").unwrap_or_default();
-            let writes = mode.contains(['w', 'a', 'x', '+']);
-            if !writes || mode.contains('+') {
-                read(0);
-            }
-            if writes {
-                files(path, at(0, "file"), place, Wanted::FileWrite, needs);
-            }
-        } else if path == "pathlib.Path" {
-            let then = chain.then.unwrap_or_default();
-            if PATH_READING.contains(&then) {
-                read(0);
-            }
-            if PATH_WRITING.contains(&then) {
-                files(path, at(0, ""), place, Wanted::FileWrite, needs);
-            }
-        } else {
-            if READING.contains(&path) {
-                read(0);
-            }
-            for (_, argument) in WRITING.iter().filter(|(name, _)| *name == path) {
-                files(path, at(*argument, ""), place, Wanted::FileWrite, needs);
-            }
+            let mode = chain.argument(1, "mode").and_then(Literal::whole);
+            return opened(path, at(0, "file"), mode, place, needs);
+        }
+        if READING.contains(&path) {
+            files(path, at(0, "file"), place, Wanted::FileRead, needs);
+        }
+        for (_, argument) in WRITING.iter().filter(|(name, _)| *name == path) {
+            files(path, at(*argument, ""), place, Wanted::FileWrite, needs);
         }
     }
 
@@ -455,6 +493,24 @@ impl<'a> File<'a> {
             path.push_str(name);
         }
         path
+    }
+}
+
+/// Notes that a file is opened; without a mode to be read.
+fn opened(
+    function: &str,
+    path: Option<String>,
+    mode: Option<&str>,
+    place: &Place,
+    needs: &mut Needs,
+) {
+    let mode = mode.unwrap_or_default();
+    let writes = mode.contains(['w', 'a', 'x', '+']);
+    if !writes || mode.contains('+') {
+        files(function, path.clone(), place, Wanted::FileRead, needs);
+    }
+    if writes {
+        files(function, path, place, Wanted::FileWrite, needs);
     }
 }
 

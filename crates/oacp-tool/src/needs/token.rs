@@ -1,5 +1,5 @@
 //! Tokens of Python and JavaScript, as many as are of use here: names, literal texts, signs. Comments are gone, and where a text is
-//! computed it is said that it is.
+//! computed it is said that it is, and what computes it stands before it.
 
 use crate::limits::NEED_TEXT_BYTES_MAX;
 
@@ -109,19 +109,35 @@ fn is_in_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// The tokens of a Python text.
+/// Texts with expressions in them, one within the other, that are followed. Attack: stack overflow.
+const TEXTS_MAX: usize = 32;
+
+/// The tokens of a Python text. Those of an expression within a literal stand before it, in braces.
 pub(super) fn of_python(text: &str) -> Vec<Token<'_>> {
     let mut reader = Reader::new(text);
     let mut tokens = Vec::new();
+    python(&mut reader, 0, &mut tokens);
+    let line = reader.line;
+    tokens.push(Token {
+        line,
+        kind: Kind::End,
+    });
+    tokens
+}
+
+/// Reads Python up to its end; within literals, up to where their expression ends.
+fn python<'a>(reader: &mut Reader<'a>, within: usize, tokens: &mut Vec<Token<'a>>) {
     let mut brackets = 0_usize;
     while let Some(c) = reader.peek() {
         let line = reader.line;
         let mut push = |kind| tokens.push(Token { line, kind });
-        if c == '#' {
+        if within > 0 && brackets == 0 && matches!(c, '}' | ':') {
+            return;
+        } else if c == '#' {
             reader.skip_while(|c| c != '\n');
         } else if c == '\n' {
             reader.next();
-            if brackets == 0 {
+            if within == 0 && brackets == 0 {
                 push(Kind::End);
             }
         } else if c == '\\' {
@@ -131,13 +147,13 @@ pub(super) fn of_python(text: &str) -> Vec<Token<'_>> {
         } else if c.is_whitespace() {
             reader.next();
         } else if c == '"' || c == '\'' {
-            push(Kind::Text(python_text(&mut reader, "")));
+            python_text(reader, "", within, tokens);
         } else if begins_name(c) {
             let name = reader.skip_while(is_in_name);
             let quotes = matches!(reader.peek(), Some('"' | '\''));
             let is_prefix = name.len() <= 2 && name.chars().all(|c| "rRbBfFuUtT".contains(c));
             if quotes && is_prefix {
-                push(Kind::Text(python_text(&mut reader, name)));
+                python_text(reader, name, within, tokens);
             } else {
                 push(Kind::Name(name));
             }
@@ -154,16 +170,16 @@ pub(super) fn of_python(text: &str) -> Vec<Token<'_>> {
             push(Kind::Sign(c));
         }
     }
-    let line = reader.line;
-    tokens.push(Token {
-        line,
-        kind: Kind::End,
-    });
-    tokens
 }
 
-/// A text of Python's, from its quotation mark on.
-fn python_text(reader: &mut Reader<'_>, prefix: &str) -> Literal {
+/// Reads a literal of Python's, from its quotation mark on.
+fn python_text<'a>(
+    reader: &mut Reader<'a>,
+    prefix: &str,
+    within: usize,
+    tokens: &mut Vec<Token<'a>>,
+) {
+    let line = reader.line;
     let prefix = prefix.to_ascii_lowercase();
     let is_raw = prefix.contains('r');
     let is_computed = prefix.contains(['f', 't']);
@@ -172,20 +188,17 @@ fn python_text(reader: &mut Reader<'_>, prefix: &str) -> Literal {
         Some('"') if reader.take("\"\"\"") => "\"\"\"",
         Some('\'') if reader.take("'") => "'",
         _ if reader.take("\"") => "\"",
-        _ => return Literal::default(),
+        _ => return,
     };
     let mut literal = Literal {
         is_whole: true,
         ..Literal::default()
     };
-    loop {
-        if reader.take(quote) {
-            return literal;
-        }
+    while !reader.take(quote) {
         match reader.next() {
-            None => return literal,
+            None => break,
             // It was not closed.
-            Some('\n') if quote.len() == 1 => return literal,
+            Some('\n') if quote.len() == 1 => break,
             Some('\\') => {
                 let escaped = reader.next();
                 match escaped {
@@ -195,34 +208,86 @@ fn python_text(reader: &mut Reader<'_>, prefix: &str) -> Literal {
                     _ => literal.is_whole = false,
                 }
             }
-            Some('{') if is_computed && !reader.take("{") => literal.is_whole = false,
+            Some('{') if is_computed && !reader.take("{") => {
+                literal.is_whole = false;
+                python_computed(reader, within + 1, tokens);
+            }
             Some(c) => literal.push(c),
         }
     }
+    tokens.push(Token {
+        line,
+        kind: Kind::Text(literal),
+    });
 }
 
-/// The tokens of a JavaScript or TypeScript text.
+/// Reads an expression within a literal, after its `{`, with the format that may follow it.
+fn python_computed<'a>(reader: &mut Reader<'a>, within: usize, tokens: &mut Vec<Token<'a>>) {
+    if within > TEXTS_MAX {
+        return;
+    }
+    braced(reader, tokens, |reader, tokens| {
+        python(reader, within, tokens);
+        if reader.take(":") {
+            while let Some(c) = reader.peek()
+                && c != '}'
+            {
+                reader.next();
+                if c == '{' {
+                    python_computed(reader, within + 1, tokens);
+                }
+            }
+        }
+    });
+}
+
+/// Reads what is between two braces, the first of which was taken.
+fn braced<'a>(
+    reader: &mut Reader<'a>,
+    tokens: &mut Vec<Token<'a>>,
+    read: impl FnOnce(&mut Reader<'a>, &mut Vec<Token<'a>>),
+) {
+    let line = reader.line;
+    let sign = |line, c| Token {
+        line,
+        kind: Kind::Sign(c),
+    };
+    tokens.push(sign(line, '{'));
+    read(reader, tokens);
+    reader.take("}");
+    tokens.push(sign(reader.line, '}'));
+}
+
+/// The tokens of a JavaScript or TypeScript text. Those of an expression within a template stand before it, in braces.
 pub(super) fn of_javascript(text: &str) -> Vec<Token<'_>> {
-    let mut reader = Reader::new(text);
-    let mut tokens: Vec<Token<'_>> = Vec::new();
+    let mut tokens = Vec::new();
+    javascript(&mut Reader::new(text), 0, &mut tokens);
+    tokens
+}
+
+/// Reads JavaScript up to its end; within templates, up to the brace that ends their expression.
+fn javascript<'a>(reader: &mut Reader<'a>, within: usize, tokens: &mut Vec<Token<'a>>) {
+    let mut braces = 0_usize;
     while let Some(c) = reader.peek() {
         let line = reader.line;
-        if reader.take("//") {
+        if within > 0 && braces == 0 && c == '}' {
+            return;
+        } else if reader.take("//") {
             reader.skip_while(|c| c != '\n');
         } else if reader.take("/*") {
             while !reader.take("*/") && reader.next().is_some() {}
         } else if c == '/' && begins_pattern(tokens.last()) {
             reader.next();
-            skip_pattern(&mut reader);
+            skip_pattern(reader);
         } else if c == '"' || c == '\'' {
-            let literal = script_text(&mut reader);
+            let literal = script_text(reader);
             tokens.push(Token {
                 line,
                 kind: Kind::Text(literal),
             });
         } else if c == '`' {
             reader.next();
-            let literal = template(&mut reader, 0);
+            let literal = template(reader, within, tokens);
             tokens.push(Token {
                 line,
                 kind: Kind::Text(literal),
@@ -236,6 +301,11 @@ pub(super) fn of_javascript(text: &str) -> Vec<Token<'_>> {
         } else if c.is_ascii_digit() {
             reader.skip_while(|c| is_in_name(c) || c == '.');
         } else {
+            match c {
+                '{' => braces += 1,
+                '}' => braces = braces.saturating_sub(1),
+                _ => {}
+            }
             reader.next();
             if !c.is_whitespace() {
                 tokens.push(Token {
@@ -245,7 +315,6 @@ pub(super) fn of_javascript(text: &str) -> Vec<Token<'_>> {
             }
         }
     }
-    tokens
 }
 
 /// Whether a slash after this token begins a regular expression: where a value could begin.
@@ -298,11 +367,8 @@ fn script_text(reader: &mut Reader<'_>) -> Literal {
     }
 }
 
-/// Templates within templates that are followed. Attack: stack overflow.
-const TEMPLATES_MAX: usize = 32;
-
-/// A template, after its first backtick. What is computed in it is not looked at.
-fn template(reader: &mut Reader<'_>, depth: usize) -> Literal {
+/// Reads a template, after its first backtick.
+fn template<'a>(reader: &mut Reader<'a>, within: usize, tokens: &mut Vec<Token<'a>>) -> Literal {
     let mut literal = Literal {
         is_whole: true,
         ..Literal::default()
@@ -310,7 +376,11 @@ fn template(reader: &mut Reader<'_>, depth: usize) -> Literal {
     loop {
         if reader.take("${") {
             literal.is_whole = false;
-            skip_computed(reader, depth);
+            if within < TEXTS_MAX {
+                braced(reader, tokens, |reader, tokens| {
+                    javascript(reader, within + 1, tokens);
+                });
+            }
             continue;
         }
         match reader.next() {
@@ -320,29 +390,6 @@ fn template(reader: &mut Reader<'_>, depth: usize) -> Literal {
                 literal.is_whole = false;
             }
             Some(c) => literal.push(c),
-        }
-    }
-}
-
-/// Skips an expression up to its closing brace.
-fn skip_computed(reader: &mut Reader<'_>, depth: usize) {
-    let mut open = 1_usize;
-    while open > 0 {
-        match reader.peek() {
-            None => return,
-            Some('"' | '\'') => drop(script_text(reader)),
-            Some('`') if depth < TEMPLATES_MAX => {
-                reader.next();
-                template(reader, depth + 1);
-            }
-            Some(c) => {
-                reader.next();
-                match c {
-                    '{' => open += 1,
-                    '}' => open -= 1,
-                    _ => {}
-                }
-            }
         }
     }
 }
