@@ -13,6 +13,7 @@ mod map;
 mod modules;
 mod python;
 mod token;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::fmt;

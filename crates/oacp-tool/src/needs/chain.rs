@@ -1,5 +1,6 @@
 //! Names with their attributes, calls and keys, among tokens.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::token::{Kind, Literal, Token};
@@ -21,6 +22,14 @@ pub(super) struct Chain<'a> {
 }
 
 impl Chain<'_> {
+    /// The names with dots, with what the first stands for.
+    pub(super) fn path(&self, aliases: &HashMap<&str, String>) -> String {
+        let (first, rest) = self.names.split_first().unwrap_or((&"", &[]));
+        let first = aliases.get(*first).map_or(*first, String::as_str);
+        let names = std::iter::once(first).chain(rest.iter().copied());
+        names.collect::<Vec<_>>().join(".")
+    }
+
     /// The argument at this place, or of this keyword.
     pub(super) fn argument(&self, place: usize, keyword: &str) -> Option<&Literal> {
         let at = self.arguments.get(place);

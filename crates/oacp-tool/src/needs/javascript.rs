@@ -1,12 +1,13 @@
 //! What JavaScript and TypeScript files use.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use oacp::source::{Source, SourcePath};
 
 use super::chain::{self, Chain};
 use super::modules::{JAVASCRIPT_MISSING, NODE};
 use super::token::{self, Kind, Literal, Token};
+use super::walk::{Files, follow, hosts, named};
 use super::{Needs, Place, Wanted};
 
 /// Functions of `oacp.files` that read.
@@ -45,39 +46,25 @@ const ENDINGS: [&str; 10] = [
 ];
 
 pub(super) fn scan(source: &Source, needs: &mut Needs) {
-    let files: BTreeMap<&str, (&SourcePath, &[u8])> = source
-        .files()
-        .map(|(path, content)| (path.as_str(), (path, content)))
-        .collect();
-    let mut waiting = vec![source.entry().as_str().to_owned()];
-    let mut seen: BTreeSet<String> = waiting.iter().cloned().collect();
-    while let Some(path) = waiting.pop() {
-        let Some((path, content)) = files.get(path.as_str()) else {
-            continue;
-        };
+    follow(source, |files, path, content| {
         let text = String::from_utf8_lossy(content);
         let tokens = token::of_javascript(&text);
         let mut file = File {
             path,
-            files: &files,
+            files,
             aliases: HashMap::new(),
             beside: Vec::new(),
         };
         let rest = file.imports(&tokens, needs);
         file.globals(&tokens, content, needs);
         file.uses(&rest, needs);
-        for beside in file.beside {
-            let is_code = !beside.ends_with(".json");
-            if is_code && seen.insert(beside.clone()) {
-                waiting.push(beside);
-            }
-        }
-    }
+        file.beside
+    });
 }
 
 struct File<'a> {
     path: &'a SourcePath,
-    files: &'a BTreeMap<&'a str, (&'a SourcePath, &'a [u8])>,
+    files: &'a Files<'a>,
     /// What an imported name stands for: `oacp.files`.
     aliases: HashMap<&'a str, String>,
     beside: Vec<String>,
@@ -183,6 +170,7 @@ impl<'a> File<'a> {
             .map(|ending| format!("{path}{ending}"))
             .find(|file| self.files.contains_key(file.as_str()));
         match found {
+            Some(file) if file.ends_with(".json") => {}
             Some(file) => self.beside.push(file),
             None => needs.cannot(specifier, place, "there is no such file in the source"),
         }
@@ -234,7 +222,7 @@ impl<'a> File<'a> {
     fn uses(&mut self, tokens: &[Token<'a>], needs: &mut Needs) {
         let mut sends = None;
         for chain in chain::chains(tokens) {
-            let path = self.resolved(&chain);
+            let path = chain.path(&self.aliases);
             let place = self.place(chain.line);
             let (first, rest) = path.split_once('.').unwrap_or((&path, ""));
             if (first == "fetch" || path == "globalThis.fetch") && chain.is_call {
@@ -243,39 +231,11 @@ impl<'a> File<'a> {
                 used(rest, &chain, place, needs);
             }
         }
-        let Some(line) = sends else {
-            return;
-        };
-        let mut found = false;
-        for token in tokens {
-            if let Kind::Text(literal) = &token.kind
-                && let Some(host) = token::host(literal)
-            {
-                found = true;
-                needs.wants(
-                    &host,
-                    self.place(token.line),
-                    Wanted::Network(Some(host.clone())),
-                );
-            }
-        }
-        if !found {
+        if let Some(line) = sends
+            && !hosts(tokens, |line| self.place(line), needs)
+        {
             needs.wants("fetch", self.place(line), Wanted::Network(None));
         }
-    }
-
-    fn resolved(&self, chain: &Chain<'_>) -> String {
-        let (first, rest) = chain.names.split_first().unwrap_or((&"", &[]));
-        let mut path = self
-            .aliases
-            .get(*first)
-            .cloned()
-            .unwrap_or_else(|| (*first).to_owned());
-        for name in rest {
-            path.push('.');
-            path.push_str(name);
-        }
-        path
     }
 }
 
@@ -312,13 +272,6 @@ fn used(path: &str, chain: &Chain<'_>, place: Place, needs: &mut Needs) {
             }
         }
         _ => {}
-    }
-}
-
-fn named(function: &str, argument: Option<&str>) -> String {
-    match argument {
-        Some(argument) => format!("{function}({argument:?})"),
-        None => function.to_owned(),
     }
 }
 

@@ -1,112 +1,25 @@
 //! What Python files use.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod files;
+
+use std::collections::HashMap;
 
 use oacp::source::{Source, SourcePath};
 
 use super::chain::{self, Chain};
 use super::modules::{PYTHON, PYTHON_FAILING, PYTHON_MISSING, PYTHON_NETWORK};
 use super::token::{self, Kind, Literal, Token};
+use super::walk::{Files, follow, hosts, named};
 use super::{Needs, Place, Wanted};
 
-/// Functions whose first argument is a path that is read.
-const READING: [&str; 18] = [
-    "os.listdir",
-    "os.scandir",
-    "os.walk",
-    "os.stat",
-    "os.path.exists",
-    "os.path.isfile",
-    "os.path.isdir",
-    "os.path.getsize",
-    "glob.glob",
-    "glob.iglob",
-    "sqlite3.connect",
-    "shelve.open",
-    "dbm.open",
-    "shutil.copy",
-    "shutil.copyfile",
-    "shutil.copytree",
-    "shutil.move",
-    "os.rename",
-];
-
-/// Functions that write at the argument of this place.
-const WRITING: [(&str, usize); 18] = [
-    ("sqlite3.connect", 0),
-    ("shelve.open", 0),
-    ("dbm.open", 0),
-    ("shutil.copy", 1),
-    ("shutil.copyfile", 1),
-    ("shutil.copytree", 1),
-    ("shutil.move", 0),
-    ("shutil.move", 1),
-    ("shutil.rmtree", 0),
-    ("os.rename", 0),
-    ("os.rename", 1),
-    ("os.replace", 1),
-    ("os.remove", 0),
-    ("os.unlink", 0),
-    ("os.rmdir", 0),
-    ("os.mkdir", 0),
-    ("os.makedirs", 0),
-    ("os.truncate", 0),
-];
-
-/// Functions that take a path and a mode.
-const OPENING: [&str; 7] = [
-    "open",
-    "io.open",
-    "codecs.open",
-    "gzip.open",
-    "tarfile.open",
-    "zipfile.ZipFile",
-    "wave.open",
-];
-
-/// Methods of a path that write.
-const PATH_WRITING: [&str; 9] = [
-    "write_text",
-    "write_bytes",
-    "touch",
-    "mkdir",
-    "unlink",
-    "rmdir",
-    "rename",
-    "replace",
-    "symlink_to",
-];
-
-/// Methods of a path that read.
-const PATH_READING: [&str; 9] = [
-    "read_text",
-    "read_bytes",
-    "iterdir",
-    "glob",
-    "rglob",
-    "exists",
-    "is_file",
-    "is_dir",
-    "stat",
-];
-
 pub(super) fn scan(source: &Source, needs: &mut Needs) {
-    let files: BTreeMap<&str, (&SourcePath, &[u8])> = source
-        .files()
-        .map(|(path, content)| (path.as_str(), (path, content)))
-        .collect();
-    let mut waiting = vec![source.entry().as_str().to_owned()];
-    let mut seen: BTreeSet<String> = waiting.iter().cloned().collect();
-    while let Some(path) = waiting.pop() {
-        let Some((path, content)) = files.get(path.as_str()) else {
-            continue;
-        };
+    follow(source, |files, path, content| {
         // Another encoding's bytes do no harm: literals that have them are not ASCII.
         let text = String::from_utf8_lossy(content);
         let tokens = token::of_python(&text);
         let mut file = File {
             path,
-            files: &files,
+            files,
             entry: source.entry().as_str(),
             aliases: HashMap::new(),
             beside: Vec::new(),
@@ -114,18 +27,14 @@ pub(super) fn scan(source: &Source, needs: &mut Needs) {
         };
         let rest = file.imports(&tokens, needs);
         file.uses(&rest, needs);
-        for beside in file.beside {
-            if seen.insert(beside.clone()) {
-                waiting.push(beside);
-            }
-        }
-    }
+        file.beside
+    });
 }
 
 /// A file that is looked at.
 struct File<'a> {
     path: &'a SourcePath,
-    files: &'a BTreeMap<&'a str, (&'a SourcePath, &'a [u8])>,
+    files: &'a Files<'a>,
     entry: &'a str,
     /// What a name at the top stands for, as a dotted path.
     aliases: HashMap<&'a str, String>,
@@ -313,7 +222,7 @@ impl<'a> File<'a> {
         // What `Path(…)` is made of, by the token after it.
         let mut made = HashMap::new();
         for chain in chain::chains(tokens) {
-            let path = self.resolved(&chain);
+            let path = chain.path(&self.aliases);
             let place = self.place(chain.line);
             if PYTHON_NETWORK.iter().any(|module| is_below(&path, module)) {
                 self.network.get_or_insert((path.clone(), chain.line));
@@ -326,8 +235,8 @@ impl<'a> File<'a> {
                         _ => None,
                     };
                     made.insert(chain.tokens.end, literal.map(str::to_owned));
-                } else if has_paths {
-                    self.path_method(&chain, made.get(&chain.tokens.start), &place, needs);
+                } else if has_paths && !self.is_of_library(&chain) {
+                    files::method(&chain, made.get(&chain.tokens.start), &place, needs);
                 }
             }
             if is_below(&path, "os.environ") {
@@ -337,43 +246,25 @@ impl<'a> File<'a> {
                 needs.wants(&what, place, Wanted::Env(name));
             }
         }
-        self.hosts(tokens, needs);
+        let Some((module, line)) = &self.network else {
+            return;
+        };
+        // Of line 0 it was said which host.
+        if !hosts(tokens, |line| self.place(line), needs) && *line > 0 {
+            needs.wants(module, self.place(*line), Wanted::Network(None));
+        }
     }
 
-    /// A method that may be of a path, as of every value in a file that uses `pathlib`; and surely is if it is called on what was just
-    /// `made`.
-    fn path_method(
-        &self,
-        chain: &Chain<'_>,
-        made: Option<&Option<String>>,
-        place: &Place,
-        needs: &mut Needs,
-    ) {
-        let [first, .., method] = chain.names.as_slice() else {
-            return;
-        };
-        let of_library = self.aliases.get(first).is_some_and(|path| {
+    /// Whether a chain begins with what was imported from Python's library.
+    fn is_of_library(&self, chain: &Chain<'_>) -> bool {
+        let imported = chain
+            .names
+            .first()
+            .and_then(|first| self.aliases.get(first));
+        imported.is_some_and(|path| {
             let top = path.split('.').next().unwrap_or_default();
             PYTHON.contains(&top)
-        });
-        // Texts have a `replace`, too.
-        if of_library || (made.is_none() && *method == "replace") {
-            return;
-        }
-        // `Path("a").parent` is another path.
-        let path = match chain.names.len() {
-            2 => made.cloned().flatten(),
-            _ => None,
-        };
-        let function = "pathlib.Path";
-        if *method == "open" {
-            let mode = chain.argument(0, "mode").and_then(Literal::whole);
-            opened(function, path, mode, place, needs);
-        } else if PATH_READING.contains(method) {
-            files(function, path, place, Wanted::FileRead, needs);
-        } else if PATH_WRITING.contains(method) {
-            files(function, path, place, Wanted::FileWrite, needs);
-        }
+        })
     }
 
     fn call(&mut self, path: &str, chain: &Chain<'_>, place: &Place, needs: &mut Needs) {
@@ -431,108 +322,7 @@ impl<'a> File<'a> {
             }
             _ => {}
         }
-        self.files_of(path, chain, place, needs);
-    }
-
-    /// What a call does to files.
-    fn files_of(&self, path: &str, chain: &Chain<'_>, place: &Place, needs: &mut Needs) {
-        let at = |argument: usize, keyword: &str| {
-            let literal = chain.argument(argument, keyword);
-            literal.and_then(Literal::whole).map(str::to_owned)
-        };
-        if OPENING.contains(&path) {
-            let mode = chain.argument(1, "mode").and_then(Literal::whole);
-            return opened(path, at(0, "file"), mode, place, needs);
-        }
-        if READING.contains(&path) {
-            files(path, at(0, "file"), place, Wanted::FileRead, needs);
-        }
-        for (_, argument) in WRITING.iter().filter(|(name, _)| *name == path) {
-            files(path, at(*argument, ""), place, Wanted::FileWrite, needs);
-        }
-    }
-
-    /// Where a file sends requests that it sends at all: the hosts of its literals.
-    fn hosts(&self, tokens: &[Token<'a>], needs: &mut Needs) {
-        let Some((module, line)) = &self.network else {
-            return;
-        };
-        let mut found = *line == 0;
-        for (at, token) in tokens.iter().enumerate() {
-            // A text that is a statement of its own is a comment.
-            let begins =
-                at == 0 || matches!(tokens.get(at - 1).map(|token| &token.kind), Some(Kind::End));
-            let ends = matches!(tokens.get(at + 1).map(|token| &token.kind), Some(Kind::End));
-            if let Kind::Text(literal) = &token.kind
-                && !(begins && ends)
-                && let Some(host) = token::host(literal)
-            {
-                found = true;
-                needs.wants(
-                    &host,
-                    self.place(token.line),
-                    Wanted::Network(Some(host.clone())),
-                );
-            }
-        }
-        if !found {
-            needs.wants(module, self.place(*line), Wanted::Network(None));
-        }
-    }
-
-    /// A chain with what its first name stands for.
-    fn resolved(&self, chain: &Chain<'_>) -> String {
-        let (first, rest) = chain.names.split_first().unwrap_or((&"", &[]));
-        let mut path = self
-            .aliases
-            .get(*first)
-            .cloned()
-            .unwrap_or_else(|| (*first).to_owned());
-        for name in rest {
-            path.push('.');
-            path.push_str(name);
-        }
-        path
-    }
-}
-
-/// Notes that a file is opened; without a mode to be read.
-fn opened(
-    function: &str,
-    path: Option<String>,
-    mode: Option<&str>,
-    place: &Place,
-    needs: &mut Needs,
-) {
-    let mode = mode.unwrap_or_default();
-    let writes = mode.contains(['w', 'a', 'x', '+']);
-    if !writes || mode.contains('+') {
-        files(function, path.clone(), place, Wanted::FileRead, needs);
-    }
-    if writes {
-        files(function, path, place, Wanted::FileWrite, needs);
-    }
-}
-
-/// Notes the use of a path, unless it lies where every run has files of its own.
-fn files(
-    function: &str,
-    path: Option<String>,
-    place: &Place,
-    wanted: fn(Option<String>) -> Wanted,
-    needs: &mut Needs,
-) {
-    let is_own = |path: &String| path.starts_with("/tmp/") || path == ":memory:";
-    if !path.as_ref().is_some_and(is_own) {
-        let what = named(function, path.as_deref());
-        needs.wants(&what, place.clone(), wanted(path));
-    }
-}
-
-fn named(function: &str, argument: Option<&str>) -> String {
-    match argument {
-        Some(argument) => format!("{function}({argument:?})"),
-        None => function.to_owned(),
+        files::call(path, chain, place, needs);
     }
 }
 
