@@ -498,6 +498,10 @@ fn what_is_granted_unasked_and_not_seen_to_be_used_is_in_the_map() {
 #[test]
 fn hostile_texts_end_and_are_bounded() {
     let deep = "f(".repeat(100_000);
+    // These are handed to the parser, as far as it takes them.
+    let parsed_deep = format!("document;{deep}");
+    let parsed_chain = format!("document{};", "\n.a()".repeat(100_000));
+    let parsed_many = "document;\n".repeat(90_000);
     let quotes = "'''".repeat(50_001);
     let many: String = (0..10_000).map(|n| format!("import m{n}\n")).collect();
     let templates = "`${".repeat(50_000);
@@ -512,6 +516,9 @@ fn hostile_texts_end_and_are_bounded() {
     );
     for text in [
         &deep,
+        &parsed_deep,
+        &parsed_chain,
+        &parsed_many,
         &quotes,
         &many,
         &templates,
