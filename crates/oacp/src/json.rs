@@ -1,9 +1,9 @@
 //! Strict admission of JSON, and its canonical form (RFC 8785).
 //!
 //! The attack is a text that two readers understand differently: a key given twice, an integer that
-//! a browser rounds, half of a surrogate pair, bytes after the end. Every JSON text passes
-//! [`admit`]'s scan before anything is read from it; the scan only ever refuses more than
-//! `serde_json` does.
+//! a browser rounds, half of a surrogate pair, bytes after the end. Every JSON text passes one scan:
+//! [`admit`] takes its value from it, [`from_slice`] lets `serde_json` read only what passed. The
+//! scan only ever refuses more than `serde_json` does, and reads what is left as that does.
 
 mod scan;
 
@@ -16,6 +16,10 @@ use serde_json::Value;
 use self::scan::scan;
 use crate::limits::{JSON_DEPTH_MAX, JsonLimits};
 
+/// Nested arrays and objects that `serde_json` reads: no value is deeper, whatever limits are asked
+/// for.
+const SERDE_JSON_DEPTH_MAX: usize = 127;
+
 /// Reads a JSON text (RFC 8259) that every reader understands alike.
 ///
 /// # Errors
@@ -23,7 +27,13 @@ use crate::limits::{JSON_DEPTH_MAX, JsonLimits};
 /// one object, compared after unescaping; numbers whose canonical form is an integer beyond ±(2^53
 /// − 1), or that no double can hold; lone surrogates; anything but whitespace after the value.
 pub fn admit(bytes: &[u8], limits: JsonLimits) -> Result<Value, AdmitError> {
-    from_slice(bytes, limits)
+    scan(
+        bytes,
+        JsonLimits {
+            depth_max: limits.depth_max.min(SERDE_JSON_DEPTH_MAX),
+            ..limits
+        },
+    )
 }
 
 /// [`admit`], then deserialized.
@@ -31,7 +41,7 @@ pub fn admit(bytes: &[u8], limits: JsonLimits) -> Result<Value, AdmitError> {
 /// # Errors
 /// Those of [`admit`], and [`AdmitErrorKind::Shape`] where the text is not a `T`.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], limits: JsonLimits) -> Result<T, AdmitError> {
-    scan(bytes, limits)?;
+    scan::<()>(bytes, limits)?;
     serde_json::from_slice(bytes).map_err(|error| {
         let line_start = match error.line() {
             0 | 1 => 0,
@@ -54,7 +64,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], limits: JsonLimits) -> Resu
 /// numbers or its depth: what cannot be read back alike has no canonical form.
 pub fn canonicalize<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalizeError> {
     let bytes = serde_json_canonicalizer::to_vec(value).map_err(CanonicalizeError::Serialize)?;
-    scan(
+    scan::<()>(
         &bytes,
         JsonLimits {
             bytes_max: usize::MAX,
@@ -371,7 +381,66 @@ mod tests {
         })
     }
 
+    /// Texts that are JSON, and texts that are nearly.
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let member = (0..60, 0..3).prop_map(|(key, value)| format!(r#""k{key}":{value}"#));
+        prop_oneof![
+            r#"[\[\]{},:"\\/ \-+.eE0-9a-fnrtul\x00é]{0,24}"#.prop_map(String::into_bytes),
+            r#" ?-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})? ?"#
+                .prop_map(String::into_bytes),
+            r#""(\\u[dD][89a-fA-F][0-9a-f]{2}|\\u00[0-9a-f]{2}|\\["\\/bfnrtx]|[a-zé\x00-\x20])*""#
+                .prop_map(String::into_bytes),
+            prop::collection::vec(member, 0..40).prop_map(|members| format!(
+                "{{{}}}",
+                members.join(",")
+            )
+            .into_bytes()),
+            (value(), any::<bool>()).prop_map(|(value, pretty)| {
+                let write = [serde_json::to_vec, serde_json::to_vec_pretty][usize::from(pretty)];
+                write(&value).unwrap()
+            }),
+            (value(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(value, at, byte)| {
+                let mut bytes = serde_json::to_vec(&value).unwrap();
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                bytes
+            }),
+        ]
+    }
+
+    #[test]
+    fn no_key_is_another_readers_secret() {
+        // A feature of `serde_json`, which any crate of a program may switch on, reads text within
+        // text behind this key.
+        let text = r#"{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}"#;
+        let value = admit(text.as_bytes(), LIMITS).unwrap();
+        assert_eq!(value.to_string(), text);
+    }
+
+    #[test]
+    fn no_value_is_deeper_than_serde_json_reads() {
+        let deep = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        let limits = JsonLimits {
+            depth_max: usize::MAX,
+            ..LIMITS
+        };
+        assert!(serde_json::from_str::<Value>(&deep(127)).is_ok());
+        assert!(admit(deep(127).as_bytes(), limits).is_ok());
+        assert!(serde_json::from_str::<Value>(&deep(128)).is_err());
+        let error = admit(deep(30_000).as_bytes(), limits).unwrap_err();
+        assert_eq!(error.kind, AdmitErrorKind::TooDeep(127));
+    }
+
     proptest! {
+        #[test]
+        fn admits_what_passes_the_scan_as_serde_json_reads_it(text in text()) {
+            let (admitted, expected) = (admit(&text, LIMITS), from_slice::<Value>(&text, LIMITS));
+            prop_assert_eq!(&admitted, &expected);
+            // 0 and -0.0, which are equal, are spelled differently.
+            let spelled = |read: Result<Value, _>| read.map(|value| value.to_string());
+            prop_assert_eq!(spelled(admitted), spelled(expected));
+        }
+
         #[test]
         fn canonical_form_is_a_fixed_point(value in value()) {
             if let Ok(bytes) = canonicalize(&value) {
@@ -383,7 +452,7 @@ mod tests {
         #[test]
         fn never_admits_what_serde_json_refuses(text in r#"[\[\]{},:"\\/ \-+.eE0-9a-fnrtul\x00é]{0,24}"#) {
             let reference = serde_json::from_str::<Value>(&text);
-            if scan(text.as_bytes(), LIMITS).is_ok() {
+            if scan::<()>(text.as_bytes(), LIMITS).is_ok() {
                 prop_assert!(reference.is_ok(), "{}", text);
             }
         }

@@ -3,7 +3,7 @@
 mod reading;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
@@ -24,7 +24,7 @@ pub(super) struct Outline {
 struct Node {
     /// Those that judge the same value.
     here: Vec<usize>,
-    properties: HashMap<Box<str>, usize>,
+    properties: BTreeMap<Box<str>, usize>,
     /// Those that may judge any property.
     patterns: Vec<usize>,
     additional: Option<usize>,

@@ -1,13 +1,16 @@
-//! The scan: a JSON text is walked once, without building anything.
+//! The scan: a JSON text is walked once, and read on the way into whatever is wanted of it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{AdmitError, AdmitErrorKind};
+use serde_json::map::Entry;
+use serde_json::{Map, Number, Value};
+
+use super::{AdmitError, AdmitErrorKind, without_place};
 use crate::limits::{JSON_INTEGER_MAX, JsonLimits};
 
-/// Refuses what [`admit`](super::admit) refuses, without building anything.
-pub(super) fn scan(bytes: &[u8], limits: JsonLimits) -> Result<(), AdmitError> {
+/// Refuses what [`admit`](super::admit) refuses.
+pub(super) fn scan<T: Product>(bytes: &[u8], limits: JsonLimits) -> Result<T, AdmitError> {
     let limit = |kind| AdmitError::at(&[], 0, kind);
     if bytes.len() > limits.bytes_max {
         return Err(limit(AdmitErrorKind::TooLarge(limits.bytes_max)));
@@ -27,6 +30,72 @@ pub(super) fn scan(bytes: &[u8], limits: JsonLimits) -> Result<(), AdmitError> {
         .map_err(|kind| AdmitError::at(bytes, scanner.at, kind))
 }
 
+/// What a scan reads a text into: a [`Value`], or nothing, `()`, where it is only judged.
+pub(super) trait Product: Sized {
+    /// The members of one object so far.
+    type Members<'a>: Default;
+
+    /// A text, a number or a word. Whoever wants nothing does not have it made.
+    fn leaf(make: impl FnOnce() -> Scan<Value>) -> Scan<Self>;
+    fn array(items: Vec<Self>) -> Self;
+    fn object(members: Self::Members<'_>) -> Self;
+    /// Adds a member. `Err`: the key, which is there already; the value is not read then.
+    fn member<'a>(
+        members: &mut Self::Members<'a>,
+        key: Cow<'a, str>,
+        value: impl FnOnce() -> Scan<Self>,
+    ) -> Result<Scan<()>, String>;
+}
+
+impl Product for () {
+    type Members<'a> = Keys<'a>;
+
+    fn leaf(_: impl FnOnce() -> Scan<Value>) -> Scan<()> {
+        Ok(())
+    }
+
+    fn array(_: Vec<()>) {}
+
+    fn object(_: Keys<'_>) {}
+
+    fn member<'a>(
+        keys: &mut Keys<'a>,
+        key: Cow<'a, str>,
+        value: impl FnOnce() -> Scan<()>,
+    ) -> Result<Scan<()>, String> {
+        keys.insert(key).map(|()| value())
+    }
+}
+
+impl Product for Value {
+    type Members<'a> = Map<String, Value>;
+
+    fn leaf(make: impl FnOnce() -> Scan<Value>) -> Scan<Value> {
+        make()
+    }
+
+    fn array(items: Vec<Value>) -> Value {
+        Value::Array(items)
+    }
+
+    fn object(members: Map<String, Value>) -> Value {
+        Value::Object(members)
+    }
+
+    fn member(
+        members: &mut Map<String, Value>,
+        key: Cow<'_, str>,
+        value: impl FnOnce() -> Scan<Value>,
+    ) -> Result<Scan<()>, String> {
+        match members.entry(key) {
+            Entry::Occupied(there) => Err(there.key().clone()),
+            Entry::Vacant(free) => Ok(value().map(|value| {
+                free.insert(value);
+            })),
+        }
+    }
+}
+
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -36,38 +105,44 @@ struct Scanner<'a> {
 type Scan<T> = Result<T, AdmitErrorKind>;
 
 impl<'a> Scanner<'a> {
-    fn document(&mut self) -> Scan<()> {
-        self.value(0)?;
+    fn document<T: Product>(&mut self) -> Scan<T> {
+        let value = self.value(0)?;
         self.space();
         if self.at == self.text.len() {
-            Ok(())
+            Ok(value)
         } else {
             Err(AdmitErrorKind::Trailing)
         }
     }
 
-    fn value(&mut self, depth: usize) -> Scan<()> {
+    fn value<T: Product>(&mut self, depth: usize) -> Scan<T> {
         self.space();
         match self.peek()? {
             b'{' | b'[' if depth == self.depth_max => Err(AdmitErrorKind::TooDeep(self.depth_max)),
             b'{' => self.object(depth + 1),
             b'[' => self.array(depth + 1),
-            b'"' => self.string().map(drop),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
+            b'"' => {
+                let text = self.string()?;
+                T::leaf(|| Ok(Value::String(text.into_owned())))
+            }
+            b'-' | b'0'..=b'9' => {
+                let text = self.number()?;
+                T::leaf(|| number(text))
+            }
+            b't' => self.word("true", Value::Bool(true)),
+            b'f' => self.word("false", Value::Bool(false)),
+            b'n' => self.word("null", Value::Null),
             _ => Err(AdmitErrorKind::Syntax),
         }
     }
 
-    fn object(&mut self, depth: usize) -> Scan<()> {
+    fn object<T: Product>(&mut self, depth: usize) -> Scan<T> {
         self.at += 1;
         self.space();
+        let mut members = T::Members::default();
         if self.take(b'}') {
-            return Ok(());
+            return Ok(T::object(members));
         }
-        let mut keys = Keys::default();
         loop {
             self.space();
             if self.peek()? != b'"' {
@@ -75,32 +150,38 @@ impl<'a> Scanner<'a> {
             }
             let start = self.at;
             let key = self.string()?;
-            if let Err(key) = keys.insert(key) {
-                self.at = start;
-                return Err(AdmitErrorKind::DuplicateKey(key));
+            let value = || {
+                self.space();
+                self.expect(b':')?;
+                self.value(depth)
+            };
+            match T::member(&mut members, key, value) {
+                Ok(read) => read?,
+                Err(key) => {
+                    self.at = start;
+                    return Err(AdmitErrorKind::DuplicateKey(key));
+                }
             }
             self.space();
-            self.expect(b':')?;
-            self.value(depth)?;
-            self.space();
             if self.take(b'}') {
-                return Ok(());
+                return Ok(T::object(members));
             }
             self.expect(b',')?;
         }
     }
 
-    fn array(&mut self, depth: usize) -> Scan<()> {
+    fn array<T: Product>(&mut self, depth: usize) -> Scan<T> {
         self.at += 1;
         self.space();
+        let mut items = Vec::new();
         if self.take(b']') {
-            return Ok(());
+            return Ok(T::array(items));
         }
         loop {
-            self.value(depth)?;
+            items.push(self.value(depth)?);
             self.space();
             if self.take(b']') {
-                return Ok(());
+                return Ok(T::array(items));
             }
             self.expect(b',')?;
         }
@@ -150,8 +231,8 @@ impl<'a> Scanner<'a> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let unit = self.unit()?;
-                let pair = match unit {
+                let first = self.unit()?;
+                let second = match first {
                     0xd800..=0xdbff
                         if self
                             .text
@@ -159,13 +240,13 @@ impl<'a> Scanner<'a> {
                             .is_some_and(|rest| rest.starts_with("\\u")) =>
                     {
                         self.at += 2;
-                        vec![unit, self.unit()?]
+                        Some(self.unit()?)
                     }
-                    _ => vec![unit],
+                    _ => None,
                 };
-                let decoded: Result<Vec<char>, _> = char::decode_utf16(pair).collect();
-                return match decoded.as_deref() {
-                    Ok([one]) => Ok(*one),
+                let units = [first].into_iter().chain(second);
+                return match char::decode_utf16(units).next() {
+                    Some(Ok(one)) => Ok(one),
                     _ => {
                         self.at = start;
                         Err(AdmitErrorKind::LoneSurrogate)
@@ -190,19 +271,20 @@ impl<'a> Scanner<'a> {
         Ok(unit)
     }
 
-    fn number(&mut self) -> Scan<()> {
+    /// One number, as it is spelled.
+    fn number(&mut self) -> Scan<&'a str> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
         }
-        let mut integer = true;
+        let (mut integer, mut exponent) = (true, false);
         if self.take(b'.') {
             integer = false;
             self.digits()?;
         }
         if self.take(b'e') || self.take(b'E') {
-            integer = false;
+            (integer, exponent) = (false, true);
             if !self.take(b'+') {
                 self.take(b'-');
             }
@@ -210,8 +292,8 @@ impl<'a> Scanner<'a> {
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Below 10^15, with or without a sign: nothing to look at.
-        if integer && text.len() <= 15 {
-            return Ok(());
+        if !exponent && text.len() <= 15 {
+            return Ok(text);
         }
         let value: f64 = text.parse().map_err(|_| AdmitErrorKind::Syntax)?;
         // A double of 2^53 up to 10^21 is canonically written as an integer, however it was
@@ -222,7 +304,7 @@ impl<'a> Scanner<'a> {
         } else if value.abs() >= BEYOND && (integer || value.abs() < 1e21) {
             AdmitErrorKind::Integer
         } else {
-            return Ok(());
+            return Ok(text);
         };
         self.at = start;
         Err(refused)
@@ -240,11 +322,11 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &str) -> Scan<()> {
+    fn word<T: Product>(&mut self, word: &str, value: Value) -> Scan<T> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         if rest.starts_with(word) {
             self.at += word.len();
-            Ok(())
+            T::leaf(|| Ok(value))
         } else if word.starts_with(rest) {
             Err(AdmitErrorKind::Truncated)
         } else {
@@ -282,9 +364,20 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The number that `serde_json` reads in a spelling that was admitted.
+fn number(text: &str) -> Scan<Value> {
+    if let Ok(integer) = text.parse::<u64>() {
+        return Ok(Value::from(integer));
+    }
+    let number: Number = text
+        .parse()
+        .map_err(|error| AdmitErrorKind::Shape(without_place(&error)))?;
+    Ok(Value::Number(number))
+}
+
 /// The keys of one object. Most have a handful, for which a list is faster than hashing.
 #[derive(Default)]
-struct Keys<'a> {
+pub(super) struct Keys<'a> {
     few: Vec<Cow<'a, str>>,
     many: HashSet<Cow<'a, str>>,
 }
