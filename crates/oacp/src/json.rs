@@ -24,7 +24,7 @@ const SERDE_JSON_DEPTH_MAX: usize = 127;
 ///
 /// # Errors
 /// Refused are: more bytes or depth than `limits`; a byte order mark; invalid UTF-8; a key twice in
-/// one object, compared after unescaping; numbers whose canonical form is an integer beyond ±(2^53
+/// one object, compared after unescaping; keys that begin with `$serde_json::private::`; numbers whose canonical form is an integer beyond ±(2^53
 /// − 1), or that no double can hold; lone surrogates; anything but whitespace after the value.
 pub fn admit(bytes: &[u8], limits: JsonLimits) -> Result<Value, AdmitError> {
     scan(
@@ -114,6 +114,9 @@ pub enum AdmitErrorKind {
     Utf8,
     /// A key twice in one object.
     DuplicateKey(String),
+    /// A key that `serde_json` keeps for itself: with some of its features it reads text within text
+    /// behind it.
+    ReservedKey(String),
     /// An integer beyond ±(2^53 − 1).
     Integer,
     /// A number that no double can hold.
@@ -139,6 +142,7 @@ impl AdmitErrorKind {
             Self::ByteOrderMark => "json_byte_order_mark",
             Self::Utf8 => "json_not_utf8",
             Self::DuplicateKey(_) => "json_duplicate_key",
+            Self::ReservedKey(_) => "json_reserved_key",
             Self::Integer => "json_integer_range",
             Self::Number => "json_number_range",
             Self::LoneSurrogate => "json_lone_surrogate",
@@ -159,6 +163,13 @@ impl fmt::Display for AdmitErrorKind {
             Self::Utf8 => f.write_str("not UTF-8"),
             Self::DuplicateKey(key) => {
                 write!(f, "key `{}` twice in one object", key.escape_debug())
+            }
+            Self::ReservedKey(key) => {
+                write!(
+                    f,
+                    "key `{}`, which some readers keep for themselves",
+                    key.escape_debug()
+                )
             }
             Self::Integer => f.write_str("integer beyond ±(2^53 − 1)"),
             Self::Number => f.write_str("number that no double can hold"),
@@ -411,10 +422,23 @@ mod tests {
     #[test]
     fn no_key_is_another_readers_secret() {
         // A feature of `serde_json`, which any crate of a program may switch on, reads text within
-        // text behind this key.
-        let text = r#"{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}"#;
-        let value = admit(text.as_bytes(), LIMITS).unwrap();
-        assert_eq!(value.to_string(), text);
+        // text behind the first of these keys: a text that no scan has seen.
+        for key in ["RawValue", "Number", "\\u0052awValue"] {
+            let text = format!(r#"[{{"$serde_json::private::{key}":"{{\\"a\\":1,\\"a\\":2}}"}}]"#);
+            for error in [
+                admit(text.as_bytes(), LIMITS).unwrap_err(),
+                from_slice::<Value>(text.as_bytes(), LIMITS).unwrap_err(),
+            ] {
+                assert_eq!((error.kind.code(), error.offset), ("json_reserved_key", 2));
+            }
+        }
+        assert!(
+            admit(
+                br#"{"$serde_json":"$serde_json::private::RawValue"}"#,
+                LIMITS
+            )
+            .is_ok()
+        );
     }
 
     #[test]

@@ -9,6 +9,10 @@ use serde_json::{Map, Number, Value};
 use super::{AdmitError, AdmitErrorKind, without_place};
 use crate::limits::{JSON_INTEGER_MAX, JsonLimits};
 
+/// With the feature `raw_value` or `arbitrary_precision`, `serde_json` reads what follows such a key as
+/// something else.
+const RESERVED: &str = "$serde_json::private::";
+
 /// Refuses what [`admit`](super::admit) refuses.
 pub(super) fn scan<T: Product>(bytes: &[u8], limits: JsonLimits) -> Result<T, AdmitError> {
     let limit = |kind| AdmitError::at(&[], 0, kind);
@@ -150,6 +154,10 @@ impl<'a> Scanner<'a> {
             }
             let start = self.at;
             let key = self.string()?;
+            if key.starts_with(RESERVED) {
+                self.at = start;
+                return Err(AdmitErrorKind::ReservedKey(key.into_owned()));
+            }
             let value = || {
                 self.space();
                 self.expect(b':')?;
