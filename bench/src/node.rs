@@ -23,7 +23,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// The same on the executor that the program uses: what the guest does not wait for has a thread of its own.
+/// The same on the executor that the program uses: the agent has one thread, its tools and what is signed beside it have another.
 pub fn block_on_executor<F: Future>(future: F) -> F::Output {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

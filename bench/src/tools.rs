@@ -20,7 +20,7 @@ use crate::process;
 use crate::table::{Table, median, ms, us};
 
 /// Calls of a tool in one run. Their cost is the run's, less that of one without calls, divided by them.
-const CALLS: u32 = 20;
+const CALLS: u32 = 100;
 
 const AGENT: &str = "\
 from oacp import tools
@@ -44,7 +44,7 @@ fn calls() {
         &format!(
             "A call of a tool, attested: {CALLS} calls in a run of a Python agent, less the run without"
         ),
-        &["tool", "a call", "over the agent's own", "goal"],
+        &["tool", "a call", "over the agent's own", "goal for that"],
     );
     let names = ["shout", "answer", "next", "reverse", "own"];
     let allowed = Capabilities {
@@ -108,10 +108,10 @@ fn calls() {
     };
     // All rows in each round, so that what the machine does besides is in all of them.
     let mut times = vec![(Vec::new(), Vec::new()); rows.len()];
-    for round in 0..110 {
+    for round in 0..44 {
         for ((_, name, tools, bound, _), (with, without)) in rows.iter().zip(&mut times) {
             let (calling, alone) = (run(name, tools, bound, CALLS), run(name, tools, bound, 0));
-            if round >= 10 {
+            if round >= 4 {
                 with.push(calling);
                 without.push(alone);
             }
@@ -122,12 +122,7 @@ fn calls() {
         .map(|(with, without)| median(with).saturating_sub(median(without)) / CALLS)
         .collect();
     for ((what, .., goal), a_call) in rows.iter().zip(&of_calls) {
-        let over = a_call.saturating_sub(of_calls[0]);
-        let over = if over.is_zero() {
-            String::new()
-        } else {
-            us(over)
-        };
+        let over = us(a_call.saturating_sub(of_calls[0]));
         table.row([(*what).to_owned(), us(*a_call), over, (*goal).to_owned()]);
     }
     table.print();

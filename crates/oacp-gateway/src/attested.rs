@@ -19,6 +19,7 @@ use crate::logging::{Entered, Logged};
 use crate::node::{Placed, Sandbox, Signed};
 
 /// An execution that has ended and is stated, and is yet to be signed.
+#[must_use = "it has its place in its sandbox's order"]
 pub(crate) struct Ended {
     pub(crate) execution_id: ExecutionId,
     pub(crate) placed: Placed,
@@ -34,14 +35,18 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// How many bytes its recording, its input and its output have, about.
+    /// How many bytes of its input, its output and its recording are kept, about.
     pub(crate) fn recorded_bytes(&self) -> usize {
         let Run {
             recording, output, ..
         } = &self.run;
         let events = recording.events().map(<[u8]>::len);
         let blobs = recording.blobs().values().map(|blob| blob.len());
-        events.chain(blobs).sum::<usize>() + self.input.len() + output.len()
+        let recorded = match self.level {
+            Level::Basic => 0,
+            _ => events.chain(blobs).sum(),
+        };
+        self.input.len() + output.len() + recorded
     }
 
     /// Signs it, and puts into a bundle what belongs there.

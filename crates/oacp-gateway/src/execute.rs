@@ -107,6 +107,9 @@ pub enum ExecuteError {
     /// The statement could not be signed.
     #[error("the run ended, but its statement could not be signed")]
     Sign(#[from] SignError),
+    /// The statement about a tool's call could not be signed, and without it there is none about the run.
+    #[error("the run ended, but the statement about a call of a tool could not be signed")]
+    SignCalled(#[from] tokio::task::JoinError),
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness(#[source] io::Error),
@@ -239,7 +242,7 @@ pub(crate) async fn run_to_end(
         }
         None => (None, Vec::new()),
     };
-    let children = called.take().await;
+    let children = called.take().await?;
     let calls = tool_calls(&run, &known, &children);
     let tool_calls = calls.len();
     let names: BTreeSet<ToolName> = calls

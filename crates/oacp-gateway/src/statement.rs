@@ -33,7 +33,7 @@ pub(crate) struct Known {
     agent_entry: Option<SourcePath>,
     export: Option<ExportName>,
     tool_hashes: BTreeMap<ToolName, Digest>,
-    pub(crate) parent: Option<ExecutionId>,
+    parent: Option<ExecutionId>,
     input_hash: Digest,
     nonce: Option<Nonce>,
     audience: Option<Audience>,

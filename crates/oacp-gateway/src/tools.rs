@@ -23,7 +23,7 @@ use oacp_sandbox::{
 use oacp_tool::manifest::Instance;
 use oacp_tool::schema::{Schema, SchemaError};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::attested::{Attested, Ended};
 use crate::call::{Agent, Call};
@@ -281,20 +281,16 @@ impl Called {
     }
 
     /// All of them, signed.
-    pub(crate) async fn take(&self) -> BTreeMap<u64, Attested> {
+    ///
+    /// # Errors
+    /// One could not be: a panic, or the end of the runtime.
+    pub(crate) async fn take(&self) -> Result<BTreeMap<u64, Attested>, JoinError> {
         let called = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut attested = BTreeMap::new();
         for (call, attesting) in called {
-            match attesting.await {
-                Ok(signed) => drop(attested.insert(call, signed)),
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The runtime is shutting down: nobody will see what comes of this.
-                    Err(_) => std::future::pending().await,
-                },
-            }
+            attested.insert(call, attesting.await?);
         }
-        attested
+        Ok(attested)
     }
 }
 

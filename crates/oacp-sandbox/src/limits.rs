@@ -2,6 +2,8 @@
 //!
 //! What a caller may choose is in [`Limits`]; what nobody may choose is a constant.
 
+use oacp::limits::{JSON_DEPTH_MAX, JsonLimits};
+
 /// Bytes of one log line. Attack: one line that fills the recording.
 pub const LOG_LINE_BYTES_MAX: usize = 64 << 10;
 
@@ -19,6 +21,12 @@ pub const ERROR_TRACE_BYTES_MAX: usize = 64 << 10;
 
 /// Bytes of one tool call's arguments. Attack: as for the result.
 pub const ARGUMENT_BYTES_MAX: usize = 4 << 20;
+
+/// Of one tool call's arguments, where a function of the embedding program reads them.
+pub const ARGUMENTS: JsonLimits = JsonLimits {
+    bytes_max: ARGUMENT_BYTES_MAX,
+    depth_max: JSON_DEPTH_MAX,
+};
 
 /// Bytes of one tool call's result. Attack: a tool answers with more than the guest can hold.
 pub const TOOL_RESULT_BYTES_MAX: usize = 16 << 20;

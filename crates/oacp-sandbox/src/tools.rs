@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use oacp::id::ToolName;
+use oacp::json::admit;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::limits::TOOL_RESULT_BYTES_MAX;
+use crate::limits::{ARGUMENTS, TOOL_RESULT_BYTES_MAX};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, ToolFailure>> + Send>>;
 type Function = Arc<dyn Fn(ToolArguments) -> Answer + Send + Sync>;
@@ -157,7 +158,8 @@ fn object(text: &str) -> Result<Value, ToolFailure> {
         code: ToolFailureCode::BadArguments,
         message,
     };
-    match serde_json::from_str(text) {
+    // Read strictly: the recording has the text, and nobody is to read something else in it.
+    match admit(text.as_bytes(), ARGUMENTS) {
         Ok(arguments @ Value::Object(_)) => Ok(arguments),
         Ok(_) => Err(bad("the arguments are not a JSON object".to_owned())),
         Err(e) => Err(bad(format!("the arguments are not JSON: {e}"))),

@@ -73,16 +73,24 @@ pub fn describe(files: &Source) -> Result<Described, DescribeError> {
     }
 }
 
-/// Each use of one of the `known` names that a file does not bind itself, with its line; see [`globals::globals`]. `None`: the file is not
-/// one that is parsed.
+/// Each use of one of the `known` names that a file does not bind itself, with its line; see [`globals::globals`]. None of a file that is
+/// not one that is parsed.
+///
+/// # Errors
+/// This machine could not parse it: that says nothing about the file.
 pub(crate) fn globals(
     file: &SourcePath,
     content: &[u8],
     known: &[&'static str],
-) -> Option<Vec<(&'static str, u32)>> {
-    let read = on_own_stack(content.len(), || globals::globals(file, content, known));
-    read.ok()?.ok()?
+) -> Result<Vec<(&'static str, u32)>, NotParsed> {
+    match on_own_stack(content.len(), || globals::globals(file, content, known)) {
+        Ok(Ok(used)) => Ok(used.unwrap_or_default()),
+        _ => Err(NotParsed),
+    }
 }
+
+/// There was no memory for it, or the parser gave up.
+pub(crate) struct NotParsed;
 
 /// The parser descends as deeply as a file nests; `largest` is the size of the largest file in bytes. The system gives memory to a stack only as
 /// it is used.

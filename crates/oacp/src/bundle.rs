@@ -241,16 +241,6 @@ impl Bundle {
         self.proofs.of(of)
     }
 
-    /// Bytes of its events and contents, without those of its children.
-    pub fn content_bytes(&self) -> usize {
-        let recording = self
-            .recording
-            .iter()
-            .flat_map(|recording| recording.events());
-        let blobs = self.blobs.values().map(|bytes| bytes.len());
-        recording.map(<[u8]>::len).chain(blobs).sum()
-    }
-
     /// The bundles of the executions that it called.
     pub fn children(&self) -> &[Self] {
         &self.children

@@ -94,11 +94,12 @@ impl Hasher {
 
 /// Lower-case hex.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits: Vec<u8> = nibbles.map(digit).collect();
-    // Digits are ASCII.
-    String::from_utf8(digits).unwrap_or_default()
+    let digit = |nibble: u8| char::from(nibble + if nibble < 10 { b'0' } else { b'a' - 10 });
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for nibble in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        hex.push(digit(nibble));
+    }
+    hex
 }
 
 /// Exactly `N` bytes from lower-case hex; no other spelling.

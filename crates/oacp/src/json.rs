@@ -1,7 +1,7 @@
 //! Strict admission of JSON, and its canonical form (RFC 8785).
 //!
 //! The attack is a text that two readers understand differently: a key given twice, an integer that
-//! a browser rounds, half of a surrogate pair, bytes after the end. Every JSON text passes one scan:
+//! a browser rounds, half of a surrogate pair, bytes after the end. What is read here passes one scan:
 //! [`admit`] takes its value from it, [`from_slice`] lets `serde_json` read only what passed. The
 //! scan only ever refuses more than `serde_json` does, and reads what is left as that does.
 
@@ -24,8 +24,9 @@ const SERDE_JSON_DEPTH_MAX: usize = 127;
 ///
 /// # Errors
 /// Refused are: more bytes or depth than `limits`; a byte order mark; invalid UTF-8; a key twice in
-/// one object, compared after unescaping; keys that begin with `$serde_json::private::`; numbers whose canonical form is an integer beyond ±(2^53
-/// − 1), or that no double can hold; lone surrogates; anything but whitespace after the value.
+/// one object, compared after unescaping; keys that begin with `$serde_json::private::`; numbers
+/// whose canonical form is an integer beyond ±(2^53 − 1), or that no double can hold; lone
+/// surrogates; anything but whitespace after the value.
 pub fn admit(bytes: &[u8], limits: JsonLimits) -> Result<Value, AdmitError> {
     scan(
         bytes,
@@ -61,7 +62,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], limits: JsonLimits) -> Resu
 ///
 /// # Errors
 /// A value that does not serialize to JSON, or whose canonical form [`admit`] would refuse for its
-/// numbers or its depth: what cannot be read back alike has no canonical form.
+/// numbers, its keys or its depth: what cannot be read back alike has no canonical form.
 pub fn canonicalize<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalizeError> {
     let bytes = serde_json_canonicalizer::to_vec(value).map_err(CanonicalizeError::Serialize)?;
     scan::<()>(

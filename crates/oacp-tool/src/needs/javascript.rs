@@ -211,7 +211,15 @@ impl<'a> File<'a> {
         if !tokens.iter().any(is_met) {
             return;
         }
-        let used = crate::javascript::globals(self.path, content, &names).unwrap_or_default();
+        // Where this machine could not tell, what was met stands: a run is held to this, and is not to pass for want of memory.
+        let met = |_| {
+            let met = tokens.iter().filter_map(|token| match token.kind {
+                Kind::Name(name) => Some((*names.iter().find(|one| **one == name)?, token.line)),
+                _ => None,
+            });
+            met.collect()
+        };
+        let used = crate::javascript::globals(self.path, content, &names).unwrap_or_else(met);
         for (name, line) in used {
             if let Some((_, instead)) = JAVASCRIPT_MISSING.iter().find(|(one, _)| *one == name) {
                 needs.cannot(name, self.place(line), instead);

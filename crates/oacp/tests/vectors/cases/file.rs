@@ -33,6 +33,16 @@ pub fn json(cases: &mut Cases) {
         "the payload twice, once escaped",
         twice,
     );
+    let reserved = replaced(
+        "\"type\":",
+        "\"$serde_json::private::\\u0052awValue\":\"{}\",\"type\":",
+    );
+    cases.refuse(
+        "json_reserved_key",
+        "reserved_key",
+        "a key behind which a reader takes text for JSON, once escaped",
+        reserved,
+    );
     let trailing = [whole_bytes.as_slice(), b"{}"].concat();
     cases.refuse(
         "json_trailing_bytes",
