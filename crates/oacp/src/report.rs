@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::validation::{JudgedStep, ValidationReport};
 use crate::bundle::Private;
-use crate::event::CallOutcome;
-use crate::event::Event;
+use crate::event::{CallOutcome, Event};
 use crate::id::ExecutionId;
 use crate::replay::{FuelCompared, ReplayVerdict, Replayed};
 use crate::statement::Reexecutable;

@@ -174,7 +174,6 @@ fn as_declared(mut package: Registered, declared: &Manifest) -> Result<Registere
     Ok(package)
 }
 
-/// Whether two paths name one file. What is not there any more is known by its name.
 /// Whether a tool that is registered as from `one` is what `other` names. An image that is named by its tag is the one that was found there.
 fn is_same_place(one: &Path, other: &Path) -> bool {
     let image = |place: &Path| match Reference::parse(place.to_str()?) {
