@@ -441,7 +441,7 @@ pub enum Refusal {
         index: usize,
     },
     /// The first call of an instance has one before it, or a later one has none; what was asked for itself, or a check, claims to be such a
-    /// call; or a call had ended before the one that it follows began.
+    /// call; a call had ended before the one that it follows began, follows itself or what another follows, or miscounts.
     #[error("statement contradicts itself about its instance's calls")]
     InstanceInconsistent,
     /// Another file to start at.

@@ -388,7 +388,8 @@ fn check_consistency(statement: &ExecutionStatement) -> Result<(), Refusal> {
         return Err(Refusal::ReexecutableInconsistent);
     }
     if let Some(instance) = &statement.instance
-        && (instance.calls_before == 0) != instance.previous.is_none()
+        && ((instance.calls_before == 0) != instance.previous.is_none()
+            || instance.previous == Some(statement.execution_id))
     {
         return Err(Refusal::InstanceInconsistent);
     }

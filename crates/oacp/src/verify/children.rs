@@ -89,8 +89,33 @@ impl Bundle {
             }
             verified.push(child);
         }
+        check_instances(&verified)?;
         Ok(verified)
     }
+}
+
+/// Among calls of instances, no two follow the same one, and each counts one more than the one that it follows.
+fn check_instances(children: &[Verified]) -> Result<(), Refusal> {
+    let statements = children.iter().map(Verified::statement);
+    let claims: BTreeMap<_, _> = statements
+        .map(|statement| (statement.execution_id, statement.instance))
+        .collect();
+    let mut followed = BTreeSet::new();
+    for claim in claims.values().flatten() {
+        let Some(previous) = claim.previous else {
+            continue;
+        };
+        let follows = match claims.get(&previous) {
+            Some(Some(before)) => before.calls_before.checked_add(1) == Some(claim.calls_before),
+            Some(None) => false,
+            // It is in another bundle.
+            None => true,
+        };
+        if !follows || !followed.insert(previous) {
+            return Err(Refusal::InstanceInconsistent);
+        }
+    }
+    Ok(())
 }
 
 /// The calls that were executions, each of one.

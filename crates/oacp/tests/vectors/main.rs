@@ -76,8 +76,8 @@ fn the_files_are_what_the_generator_makes() {
         );
     }
     assert!(
-        made.values().map(Vec::len).sum::<usize>() < 3 << 20,
-        "more than 3 MiB"
+        made.values().map(Vec::len).sum::<usize>() < 4 << 20,
+        "more than 4 MiB"
     );
 }
 

@@ -303,6 +303,44 @@ pub fn refused(cases: &mut Cases) {
             case.bundle().to_bytes()
         },
     );
+    for (name, what, claims) in [
+        (
+            "instance_of_itself",
+            "a call of an instance follows itself",
+            [(0, None), (1, Some(fixture::execution(3)))],
+        ),
+        (
+            "instance_forked",
+            "two calls of an instance follow the same one, of another run",
+            [(4, Some(fixture::execution(9))); 2],
+        ),
+        (
+            "instance_miscounted",
+            "a call of an instance counts one more than were before it",
+            [(0, None), (2, Some(fixture::execution(2)))],
+        ),
+    ] {
+        let mut case = CalledTwiceCase::new();
+        case.claim(claims);
+        refuse(
+            "instance_inconsistent",
+            name,
+            what,
+            case.bundle().to_bytes(),
+        );
+    }
+    refuse(
+        "instance_inconsistent",
+        "instance_of_a_call_alone",
+        "a call of an instance follows one that had an instance of its own",
+        {
+            let mut case = CalledTwiceCase::new();
+            case.tools[0].statement.instance = None;
+            let [first, second] = &mut case.tools;
+            second.statement.previous = first.envelope().pae_digest();
+            case.bundle().to_bytes()
+        },
+    );
     refuse(
         "instance_inconsistent",
         "instance_of_the_caller",
