@@ -1,7 +1,4 @@
 //! An execution from its end to its bundle.
-//!
-//! What a run leaves has its place in its sandbox's order when the run ends. The signature and the bundle follow from it, and nobody who
-//! waits for a tool's result waits for them.
 
 use std::sync::Arc;
 
@@ -16,13 +13,12 @@ use oacp_sandbox::Run;
 use crate::call::Agent;
 use crate::execute::Execution;
 use crate::logging::{Entered, Logged};
-use crate::node::{Placed, Sandbox, Signed};
+use crate::node::{Sandbox, Signed};
 
-/// An execution that has ended and is stated, and is yet to be signed.
-#[must_use = "it has its place in its sandbox's order"]
+/// An execution that has ended, with the statement about it.
 pub(crate) struct Ended {
     pub(crate) execution_id: ExecutionId,
-    pub(crate) placed: Placed,
+    pub(crate) signed: Signed,
     pub(crate) run: Run,
     pub(crate) input: String,
     pub(crate) agent: Agent,
@@ -36,7 +32,7 @@ pub(crate) struct Ended {
 
 impl Ended {
     /// How many bytes of its input, its output and its recording are kept, about.
-    pub(crate) fn recorded_bytes(&self) -> usize {
+    fn recorded_bytes(&self) -> usize {
         let Run {
             recording, output, ..
         } = &self.run;
@@ -49,9 +45,10 @@ impl Ended {
         self.input.len() + output.len() + recorded
     }
 
-    /// Signs it, and puts into a bundle what belongs there.
+    /// Puts into a bundle what belongs there.
     pub(crate) fn attest(self, sandbox: &Sandbox) -> Attested {
-        let (run, signed) = (self.run, self.placed.sign(sandbox));
+        let recorded_bytes = self.recorded_bytes();
+        let (run, signed) = (self.run, self.signed);
         let mut bundle = Bundle::new(signed.envelope.clone(), sandbox.delegation().clone())
             .with_input(self.input.into_bytes())
             .with_output(run.output.clone())
@@ -83,6 +80,7 @@ impl Ended {
         Attested {
             execution,
             signed,
+            recorded_bytes,
             delegated: None,
             children: self.children,
         }
@@ -93,6 +91,7 @@ impl Ended {
 pub(crate) struct Attested {
     pub(crate) execution: Execution,
     pub(crate) signed: Signed,
+    pub(crate) recorded_bytes: usize,
     /// Where the delegation of the key that signed is in the log.
     pub(crate) delegated: Option<Entered>,
     /// In the order of the calls, and of the checks behind them.

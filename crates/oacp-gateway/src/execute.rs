@@ -107,9 +107,6 @@ pub enum ExecuteError {
     /// The statement could not be signed.
     #[error("the run ended, but its statement could not be signed")]
     Sign(#[from] SignError),
-    /// The statement about a tool's call could not be signed, and without it there is none about the run.
-    #[error("the run ended, but the statement about a call of a tool could not be signed")]
-    SignCalled(#[from] tokio::task::JoinError),
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness(#[source] io::Error),
@@ -131,8 +128,7 @@ pub async fn execute(
     let family = Family::of(node, &call, level);
     let prepared = Prepared::new(&family, call, level, None, &Stack::default())?;
     let announced = announce(node, sandbox, &prepared).await?;
-    let (ended, delegated) = run_to_end(node, sandbox, prepared, None).await?;
-    let mut attested = ended.attest(sandbox);
+    let (mut attested, delegated) = run_to_end(node, sandbox, prepared, None).await?;
     let logged = match delegated {
         Ok(delegated) => {
             attested.delegated = delegated;
@@ -200,14 +196,14 @@ impl Prepared {
     }
 }
 
-/// Runs and states; and the sandbox's delegation is logged meanwhile, before its key is used. In the instance at `place`, if there is one,
+/// Runs and attests; and the sandbox's delegation is logged meanwhile, before its key is used. In the instance at `place`, if there is one,
 /// which then stays there.
 pub(crate) async fn run_to_end(
     node: &Node,
     sandbox: &Sandbox,
     prepared: Prepared,
     mut place: Option<&mut Place>,
-) -> Result<(Ended, Result<Option<Entered>, RegistryError>), ExecuteError> {
+) -> Result<(Attested, Result<Option<Entered>, RegistryError>), ExecuteError> {
     let Prepared {
         mut known,
         job,
@@ -242,7 +238,7 @@ pub(crate) async fn run_to_end(
         }
         None => (None, Vec::new()),
     };
-    let children = called.take().await?;
+    let children = called.take();
     let calls = tool_calls(&run, &known, &children);
     let tool_calls = calls.len();
     let names: BTreeSet<ToolName> = calls
@@ -251,7 +247,7 @@ pub(crate) async fn run_to_end(
         .filter_map(|call| call.tool.parse().ok())
         .collect();
     known.keep_tools(&calls);
-    let placed = sandbox.place(|place| {
+    let signed = sandbox.sign(|place| {
         known
             .statement(sandbox, &run, calls, validation, place)
             .to_payload()
@@ -261,7 +257,7 @@ pub(crate) async fn run_to_end(
     }
     let ended = Ended {
         execution_id: known.execution_id(),
-        placed,
+        signed,
         run,
         input,
         agent,
@@ -271,7 +267,7 @@ pub(crate) async fn run_to_end(
         level,
         children: children.into_values().chain(checks).collect(),
     };
-    Ok((ended, delegated))
+    Ok((ended.attest(sandbox), delegated))
 }
 
 /// A begin that is in the log.

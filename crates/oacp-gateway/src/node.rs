@@ -272,12 +272,6 @@ impl Sandbox {
 
     /// Signs the payload that `state` makes for the next place in the order. The place is durable before the signature exists.
     pub(crate) fn sign(&self, state: impl FnOnce(&Place) -> Vec<u8>) -> Result<Signed, SignError> {
-        Ok(self.place(state)?.sign(self))
-    }
-
-    /// Gives the payload that `state` makes the next place in the order, which is durable then. It may be signed later: what follows names it
-    /// by its digest.
-    pub(crate) fn place(&self, state: impl FnOnce(&Place) -> Vec<u8>) -> Result<Placed, SignError> {
         let timestamp = now();
         if timestamp > self.not_after {
             return Err(SignError::Expired(self.not_after));
@@ -293,8 +287,10 @@ impl Sandbox {
         let unsigned = Unsigned::new(PAYLOAD_TYPE, state(&place));
         chain.previous = unsigned.pae_digest();
         chain.last = Some(place.sequence);
-        Ok(Placed {
-            unsigned,
+        // What follows names it by its digest, which the signature does not touch.
+        drop(chain);
+        Ok(Signed {
+            envelope: unsigned.sign(&self.key),
             sequence: place.sequence,
         })
     }
@@ -334,22 +330,6 @@ impl Sandbox {
             .submit(vec![signed.envelope], Answered::WhenSpooled)
             .await?;
         Ok(logging.logged(place, None))
-    }
-}
-
-/// What has its place in a sandbox's order, and is yet to be signed.
-pub(crate) struct Placed {
-    unsigned: Unsigned,
-    sequence: u64,
-}
-
-impl Placed {
-    /// Signs it with the key of the sandbox in which it has its place.
-    pub(crate) fn sign(self, sandbox: &Sandbox) -> Signed {
-        Signed {
-            envelope: self.unsigned.sign(&sandbox.key),
-            sequence: self.sequence,
-        }
     }
 }
 

@@ -23,14 +23,12 @@ use oacp_sandbox::{
 use oacp_tool::manifest::Instance;
 use oacp_tool::schema::{Schema, SchemaError};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
 
-use crate::attested::{Attested, Ended};
+use crate::attested::Attested;
 use crate::call::{Agent, Call};
 use crate::execute::{Prepared, run_to_end};
 use crate::instances::{InstanceKey, Instances, Place};
-use crate::logging::Entered;
-use crate::node::{Node, Sandbox};
+use crate::node::Node;
 use crate::operator::chain;
 
 /// How many tools may stand between a caller from outside and what is called. Attack: a tool that calls itself.
@@ -266,31 +264,16 @@ impl Family {
 
 /// What one execution called, by the number of the call. Kept until it is stated.
 #[derive(Clone, Default)]
-pub(crate) struct Called(Arc<Mutex<BTreeMap<u64, JoinHandle<Attested>>>>);
+pub(crate) struct Called(Arc<Mutex<BTreeMap<u64, Attested>>>);
 
 impl Called {
-    /// It is signed meanwhile: the caller has what it called for.
-    fn add(&self, call: u64, ended: Ended, sandbox: Arc<Sandbox>, delegated: Option<Entered>) {
-        let attesting = tokio::spawn(async move {
-            let mut attested = ended.attest(&sandbox);
-            attested.delegated = delegated;
-            attested
-        });
+    fn add(&self, call: u64, attested: Attested) {
         let mut called = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        called.insert(call, attesting);
+        called.insert(call, attested);
     }
 
-    /// All of them, signed.
-    ///
-    /// # Errors
-    /// One could not be: a panic, or the end of the runtime.
-    pub(crate) async fn take(&self) -> Result<BTreeMap<u64, Attested>, JoinError> {
-        let called = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut attested = BTreeMap::new();
-        for (call, attesting) in called {
-            attested.insert(call, attesting.await?);
-        }
-        Ok(attested)
+    pub(crate) fn take(&self) -> BTreeMap<u64, Attested> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -390,8 +373,8 @@ impl Caller {
         let _turn = tool.turns.acquire().await;
         let mut place = self.place(tool).await?;
         let run = self.run(tool, loaded.agent.clone(), arguments.text, place.as_mut());
-        let (ended, sandbox, delegated) = match run.await {
-            Ok(ended) => ended,
+        let attested = match run.await {
+            Ok(attested) => attested,
             Err(failure) => {
                 // What it remembers of a call that nobody can repeat is worth nothing.
                 if let Some(place) = &mut place {
@@ -400,13 +383,14 @@ impl Caller {
                 return Err(failure);
             }
         };
-        let run = &ended.run;
-        let (outcome, output) = (run.outcome, run.output.clone());
-        let message = run.failure.as_ref().map(|failure| failure.message.clone());
+        let execution = &attested.execution;
+        let (outcome, output) = (execution.outcome, execution.output.clone());
+        let failed = execution.failure.as_ref();
+        let message = failed.map(|failure| failure.message.clone());
         self.family
             .recordings_bytes
-            .fetch_add(ended.recorded_bytes(), Ordering::Relaxed);
-        self.called.add(arguments.call, ended, sandbox, delegated);
+            .fetch_add(attested.recorded_bytes, Ordering::Relaxed);
+        self.called.add(arguments.call, attested);
         if outcome != Outcome::Ok {
             let mut message = message.unwrap_or_else(|| outcome.to_string());
             if outcome == Outcome::Denied {
@@ -466,7 +450,7 @@ impl Caller {
         agent: Agent,
         input: String,
         place: Option<&mut Place>,
-    ) -> Result<(Ended, Arc<Sandbox>, Option<Entered>), ToolFailure> {
+    ) -> Result<Attested, ToolFailure> {
         let family = &self.family;
         let unavailable =
             |error: &dyn std::error::Error| failure(ToolFailureCode::Unavailable, chain(error));
@@ -502,11 +486,11 @@ impl Caller {
         };
         let prepared = Prepared::new(family, call, family.level, Some(self.execution), &stack);
         let prepared = prepared.map_err(|error| unavailable(&error))?;
-        let (ended, delegated) = run_to_end(node, &sandbox, prepared, place)
+        let (mut attested, delegated) = run_to_end(node, &sandbox, prepared, place)
             .await
             .map_err(|error| unavailable(&error))?;
-        let delegated = delegated.map_err(|error| unavailable(&error))?;
-        Ok((ended, sandbox, delegated))
+        attested.delegated = delegated.map_err(|error| unavailable(&error))?;
+        Ok(attested)
     }
 }
 

@@ -269,8 +269,7 @@ impl Validating {
         let prepared = prepared.map_err(|error| unavailable(&error))?;
         // A run ends in checks, which are runs: the type would hold itself.
         let ran = Box::pin(run_to_end(node, &sandbox, prepared, None)).await;
-        let (ended, delegated) = ran.map_err(|error| unavailable(&error))?;
-        let mut attested = ended.attest(&sandbox);
+        let (mut attested, delegated) = ran.map_err(|error| unavailable(&error))?;
         attested.delegated = delegated.map_err(|error| unavailable(&error))?;
         Ok(attested)
     }
