@@ -3,6 +3,10 @@
 //! Prints Markdown: the table in `docs/benchmarks.md` is what this printed. Times are medians of wall time; nothing here is a test, and nothing
 //! fails for being slow.
 
+/// As in the program that is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod bare;
 mod log;
 mod memory;

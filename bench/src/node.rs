@@ -23,15 +23,6 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// The same on the executor that the program uses: the agent has one thread, its tools and what is signed beside it have another.
-pub fn block_on_executor<F: Future>(future: F) -> F::Output {
-    thread_local! {
-        static RUNTIME: tokio::runtime::Runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    }
-    RUNTIME.with(|runtime| runtime.block_on(future))
-}
-
 /// Under the target directory, beside what cargo builds.
 pub fn cache_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("a path");

@@ -34,29 +34,15 @@ def run(input):
 const COMPONENT: &[u8] = include_bytes!("../../examples/components/every-type/every-type.wasm");
 
 pub fn measure() {
-    calls(Threads::One);
-    calls(Threads::AsTheProgram);
+    calls();
     start_up();
     validation();
 }
 
-/// What the agent and its tools run on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Threads {
-    /// One thread for both.
-    One,
-    /// One each, as in `oacp run`.
-    AsTheProgram,
-}
-
-fn calls(threads: Threads) {
-    let on = match threads {
-        Threads::One => "one thread",
-        Threads::AsTheProgram => "two threads, as `oacp run` has",
-    };
+fn calls() {
     let mut table = Table::new(
         &format!(
-            "A call of a tool, attested, on {on}: {CALLS} calls in a run of a Python agent, less the run without"
+            "A call of a tool, attested: {CALLS} calls in a run of a Python agent, less the run without"
         ),
         &["tool", "a call", "over the agent's own", "goal for that"],
     );
@@ -114,11 +100,7 @@ fn calls(threads: Threads) {
         call.tools = tools.clone();
         call.bound = bound.clone();
         let begun = Instant::now();
-        let execution = oacp_gateway::execute(&node, &sandbox, call);
-        let execution = match threads {
-            Threads::One => node::block_on(execution),
-            Threads::AsTheProgram => node::block_on_executor(execution),
-        };
+        let execution = node::block_on(oacp_gateway::execute(&node, &sandbox, call));
         let execution = execution.expect("an execution");
         let took = begun.elapsed();
         assert_eq!(execution.output, calls.to_string().into_bytes(), "{name}");

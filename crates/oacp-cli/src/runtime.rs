@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oacp_gateway::Agent;
 use oacp_sandbox::{Cancel, CompileLimits, Compiler, Engine, EngineOptions, Languages, Meter};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::agent::Given;
 use crate::console::Console;
@@ -74,13 +74,10 @@ pub(crate) fn load(
     }
 }
 
-/// An executor for one run: the guest computes on one thread while signals are heard on another.
+/// An executor for one command. An agent and its tools take turns on one thread: to wake another for each call costs more than most calls.
 pub(crate) fn executor() -> Result<Runtime, Failure> {
-    let executor = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    executor.or_context(|| "cannot start threads".to_owned())
+    let executor = Builder::new_current_thread().enable_all().build();
+    executor.or_context(|| "cannot start the executor".to_owned())
 }
 
 /// An executor for a server.
@@ -89,39 +86,50 @@ pub(crate) fn server() -> Result<Runtime, Failure> {
     executor.or_context(|| "cannot start threads".to_owned())
 }
 
-/// Resolves at the first interrupt; the second one ends the process. Heard from this call on, within the executor.
-pub(crate) fn interrupted(executor: &Handle) -> impl Future<Output = ()> + Send + 'static {
+/// Resolves at the first interrupt; the second one ends the process. Heard from this call on, on Unix.
+pub(crate) fn interrupted() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let (ended, ending) = tokio::sync::oneshot::channel::<()>();
-    let _entered = executor.enter();
-    let mut interrupts = Interrupts::listen();
-    executor.spawn(async move {
-        interrupts.next().await;
+    on_interrupt(move || {
         // Nobody waits for it any more, perhaps.
         let _ = ended.send(());
-        interrupts.next().await;
-        // As a shell reports an interrupt.
-        std::process::exit(130);
-    });
-    async move {
+    })?;
+    Ok(async move {
         if ending.await.is_err() {
             // Nothing will come: it goes on until it is killed.
             std::future::pending::<()>().await;
         }
-    }
+    })
 }
 
-/// Cancels the run at the first interrupt, so that it is still attested; ends the process at the second.
-pub(crate) fn cancel_on_interrupt(executor: &Handle, cancel: Cancel, console: Console) {
-    let _entered = executor.enter();
-    let mut interrupts = Interrupts::listen();
-    executor.spawn(async move {
-        interrupts.next().await;
+/// Cancels the run at the first interrupt, so that it is still attested; ends the process at the second. Heard as of [`interrupted`].
+pub(crate) fn cancel_on_interrupt(cancel: Cancel, console: Console) -> Result<(), Failure> {
+    on_interrupt(move || {
         console.say("cancelling …  (interrupt again to end at once, without an attestation)");
         cancel.cancel();
+    })
+}
+
+/// Hears interrupts on a thread of its own, so that whatever the others compute, the second one ends the process.
+fn on_interrupt(first: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let failed = || "cannot listen for interrupts".to_owned();
+    let hearing = Builder::new_current_thread().enable_io().build();
+    let hearing = hearing.or_context(failed)?;
+    let mut interrupts = {
+        let _entered = hearing.enter();
+        Interrupts::listen()
+    };
+    let listening = async move {
+        interrupts.next().await;
+        first();
         interrupts.next().await;
         // As a shell reports an interrupt.
         std::process::exit(130);
-    });
+    };
+    std::thread::Builder::new()
+        .name("interrupts".to_owned())
+        .spawn(move || hearing.block_on(listening))
+        .or_context(failed)?;
+    Ok(())
 }
 
 /// What ends a program: Ctrl-C and SIGTERM. Where they cannot be heard, the system ends it.

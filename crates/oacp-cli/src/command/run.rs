@@ -293,7 +293,7 @@ pub(super) fn perform(asked: Asked, home: &Home, console: &Console) -> Result<Ex
         observer: Some(Arc::new(noting(Arc::clone(&printed), log_to(*console)))),
         cancel: cancel.clone(),
     };
-    runtime::cancel_on_interrupt(executor.handle(), cancel, *console);
+    runtime::cancel_on_interrupt(cancel, *console)?;
     let (mut execution, unlogged) = match executor.block_on(execute(&node, &sandbox, call)) {
         Ok(execution) => (execution, None),
         // The run has taken place, and may have changed files: its bundle is kept and told of.

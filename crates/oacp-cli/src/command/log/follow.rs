@@ -101,7 +101,7 @@ pub(super) fn monitor(arguments: Monitor, home: &Home, console: &Console) -> Res
         clock: system_clock(),
     })?;
     let executor = runtime::server()?;
-    let ended = runtime::interrupted(executor.handle());
+    let ended = runtime::interrupted()?;
     executor.block_on(async {
         let mut odd = false;
         tokio::pin!(ended);
@@ -325,7 +325,7 @@ pub(super) fn mirror(arguments: Mirror, home: &Home, console: &Console) -> Resul
         clock: system_clock(),
     })?;
     let executor = runtime::server()?;
-    let ended = runtime::interrupted(executor.handle());
+    let ended = runtime::interrupted()?;
     executor.block_on(async {
         tokio::pin!(ended);
         loop {

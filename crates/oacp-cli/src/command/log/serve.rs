@@ -77,7 +77,7 @@ pub(super) fn serve(arguments: Arguments, home: &Home, console: &Console) -> Res
     let listener = listen(arguments.listen)?;
     let address = listener.local_addr()?;
     // Heard before anybody is told that it is there.
-    let ended = runtime::interrupted(executor.handle());
+    let ended = runtime::interrupted()?;
     let _entered = executor.enter();
     let cosigning = registry::cosigning(&log, &policy, &egress, operator)?;
     options.cosigning.clone_from(&cosigning);
@@ -104,7 +104,7 @@ fn mirror(dir: &Path, address: SocketAddr, console: &Console) -> Result<Exit, Fa
     let listener = listen(address)?;
     let url = format!("http://{}", listener.local_addr()?);
     // Heard before anybody is told that it is there.
-    let ended = runtime::interrupted(executor.handle());
+    let ended = runtime::interrupted()?;
     if console.json {
         console.print_json(&json!({
             "listening": url,

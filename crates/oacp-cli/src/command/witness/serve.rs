@@ -58,7 +58,7 @@ pub(super) fn serve(arguments: Arguments, home: &Home, console: &Console) -> Res
     let executor = runtime::server()?;
     let listener = listen(arguments.listen)?;
     // Heard before anybody is told that it is there.
-    let ended = runtime::interrupted(executor.handle());
+    let ended = runtime::interrupted()?;
     announce(&witness, listener.local_addr()?, console)?;
     executor.block_on(witness.serve(listener, ServerLimits::default(), ended))?;
     console.note("ending");
