@@ -88,8 +88,16 @@ pub(crate) fn server() -> Result<Runtime, Failure> {
 
 /// Resolves at the first interrupt; the second one ends the process. Heard from this call on, on Unix.
 pub(crate) fn interrupted() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    interrupted_cancelling(Cancel::default())
+}
+
+/// As [`interrupted`]; what can be cancelled so is cancelled then.
+pub(crate) fn interrupted_cancelling(
+    cancel: Cancel,
+) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let (ended, ending) = tokio::sync::oneshot::channel::<()>();
     on_interrupt(move || {
+        cancel.cancel();
         // Nobody waits for it any more, perhaps.
         let _ = ended.send(());
     })?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use oacp::capability::Capabilities;
 use oacp::id::ToolName;
 use oacp::source::SourcePath;
-use oacp_sandbox::{Engine, Languages};
+use oacp_sandbox::{Cancel, Engine, Languages};
 use oacp_tool::needs::Needs;
 use oacp_tool::package::{PackageName, Remark};
 use oacp_tool::store::{Program, Registered, Store, Terms};
@@ -25,6 +25,8 @@ pub(crate) struct Workbench {
     pub(crate) engine: Engine,
     pub(crate) languages: Languages,
     pub(crate) executor: Runtime,
+    /// Ends the calls that are made to try a tool.
+    pub(crate) cancel: Cancel,
 }
 
 impl Workbench {
@@ -34,6 +36,7 @@ impl Workbench {
             engine: runtime::engine(home)?,
             languages: runtime::languages(home),
             executor: runtime::executor()?,
+            cancel: Cancel::default(),
         })
     }
 }

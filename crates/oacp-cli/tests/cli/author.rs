@@ -528,3 +528,24 @@ fn a_tool_that_is_worked_on_is_tried_again_at_each_change() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_work_on_a_tool_in_the_middle_of_a_call() {
+    let session = Session::with_runtimes("author-dev-interrupt");
+    let text = "def idle() -> str:\n    \"\"\"Never comes back.\"\"\"\n    print('looping')\n    while True: pass\n";
+    session.write("idle.py", text);
+    session.write("idle.test.json", r#"[{"arguments": {}}]"#);
+    let mut child = session
+        .command(&["tool", "dev", "idle.py"])
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("looping")));
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.contains("the run was cancelled"), "{lines}");
+}

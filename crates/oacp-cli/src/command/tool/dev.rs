@@ -46,7 +46,7 @@ pub(super) fn dev(dev: &Dev, home: &Home, console: &Console) -> Result<Exit, Fai
         )));
     }
     let bench = Workbench::new(home)?;
-    let mut interrupted = Box::pin(runtime::interrupted()?);
+    let mut interrupted = Box::pin(runtime::interrupted_cancelling(bench.cancel.clone())?);
     let mut seen = None;
     loop {
         // Before it is read: what changes meanwhile has changed the next time.

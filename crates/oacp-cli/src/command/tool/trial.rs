@@ -18,7 +18,7 @@ use oacp::{Expectation, Verified};
 use oacp_gateway::{
     Agent, Bound, Call, Execution, Node, NodeOptions, Sandbox, ToolOptions, execute,
 };
-use oacp_sandbox::{Cancel, Observer, Tools};
+use oacp_sandbox::{Observer, Tools};
 use oacp_tool::schema::Schema;
 use serde_json::{Map, Value};
 
@@ -180,7 +180,7 @@ impl<'a> Trial<'a> {
             clock_start: Some(Timestamp::from_unix_ms(start.clock_ms)),
             principal: principal()?,
             observer: self.observer.clone(),
-            cancel: Cancel::default(),
+            cancel: self.bench.cancel.clone(),
         };
         let execution = self
             .bench
